@@ -32,20 +32,25 @@ ROOMS: dict[str, set[str]] = {
     "sensor": {"ledger", "providers", "registry", "schemas"},
     "operations": {"datasets", "ledger", "providers", "registry", "schemas", "sensor"},
     "webhooks": set(),
+    "project": {"providers", "schemas"},
     "orchestration": {
-        "datasets", "evaluation", "http", "ledger", "operations", "providers", "registry", "schemas", "sensor",
-        "storage", "webhooks",
+        "datasets", "evaluation", "http", "ledger", "operations", "project", "providers", "registry", "schemas",
+        "sensor", "storage", "webhooks",
     },
     "emulator": set(),
-    "demo": {"datasets", "emulator", "ledger", "orchestration", "providers", "schemas", "storage"},
+    "local_server": {"orchestration", "project"},
+    "demo": {
+        "datasets", "emulator", "ledger", "local_server", "orchestration", "project", "providers", "schemas",
+        "storage",
+    },
     "cli": {
-        "datasets", "demo", "emulator", "ledger", "operations", "orchestration", "providers", "registry",
-        "schemas", "storage", "webhooks",
+        "datasets", "demo", "emulator", "http", "ledger", "local_server", "operations", "orchestration", "project",
+        "providers", "registry", "schemas", "storage", "webhooks",
     },
 }  # fmt: skip
 """The library's rooms, from the ground up, and which rooms each may import beside itself."""
 
-KNOW_PREFECT = {"orchestration", "demo", "cli"}
+KNOW_PREFECT = {"orchestration", "local_server", "demo", "cli"}
 KNOW_THE_EMULATOR = {"emulator", "demo", "cli"}
 
 

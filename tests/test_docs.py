@@ -124,7 +124,7 @@ def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("TUNELOOP_STORE", "local-file-system/tuneloop")
-    for file in (*deployment_files(), SAMPLE):
+    for file in (*deployment_files(Path()), SAMPLE):
         assert check_file(file) == []
         for deployment in yaml.safe_load(file.read_text())["deployments"]:
             assert all(schedule["cron"] and schedule["timezone"] for schedule in deployment.get("schedules", []))

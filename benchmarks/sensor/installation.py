@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,14 +26,16 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import preflight
 from tuneloop.datasets.store import store_images
-from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.segmind.routes import PROVIDER as SEGMIND
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
+from tuneloop.project.files import copy_shipped
+from tuneloop.project.layer import MODEL_FILES
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.dataset import NO_LIMITS
@@ -194,7 +197,9 @@ def running_installation(folder: Path) -> Iterator[Installation]:
                 "default", overwrite=True
             )
             LocalFileSystem(basepath=str(folder / "store")).save("tuneloop", overwrite=True)
-            deploy_all(SAMPLE)
+            copy_shipped(folder / "project")
+            shutil.copy(SAMPLE, folder / "project" / MODEL_FILES)
+            deploy_all(folder / "project")
             ledger = Ledger(LocalDirectory(folder / "store"))
             yield Installation(folder, environment, control, ledger, _submitted(control, folder))
     finally:

@@ -18,8 +18,8 @@ from tests.crash.lane import Lane
 from tests.crash.places import FREE, AccountPlace, BucketPlace, FolderPlace, StorePlace
 from tests.crash.prefect_server import PrefectServer, ServerProcess
 from tests.crash.s3_place import S3Server
-from tuneloop.local_server.processes import Processes, clean_environment, free_port
 from tuneloop.emulator.providers import PROVIDERS
+from tuneloop.local_server.processes import Processes, clean_environment, free_port
 from tuneloop.orchestration.deploy import prepare_server
 
 

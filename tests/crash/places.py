@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tests.crash.s3_place import S3Server
-from tuneloop.local_server.processes import free_port
 from tuneloop.emulator import EmulatorControl, running_emulator
+from tuneloop.local_server.processes import free_port
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.storage.base import Store
 from tuneloop.storage.local import LocalDirectory

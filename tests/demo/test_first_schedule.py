@@ -21,9 +21,9 @@ from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.segmind_credentials import SegmindCredentials
-from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.demo.samples import copy_samples
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 
 ROOT = Path(__file__).parent.parent.parent
 SECTION = re.compile(r"## From here to a first real schedule\n(.*?)\n## ", re.DOTALL)

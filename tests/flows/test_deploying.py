@@ -184,4 +184,4 @@ def test_two_files_with_one_name_are_refused(checkout: Checkout) -> None:
 
 def test_sample_is_an_example_that_is_not_deployed(pytestconfig: pytest.Config) -> None:
     assert (pytestconfig.rootpath / SAMPLE).is_file()
-    assert SAMPLE not in deployment_files()
+    assert SAMPLE not in deployment_files(Path())

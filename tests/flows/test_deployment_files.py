@@ -48,7 +48,7 @@ def on_schedule(**changes: Any) -> list[dict[str, Any]]:
 
 def test_shipped_files_and_a_copy_of_them_pass(pytestconfig: pytest.Config, tmp_path: Path) -> None:
     with chdir(pytestconfig.rootpath):
-        shipped = [*deployment_files(), SAMPLE]
+        shipped = [*deployment_files(Path()), SAMPLE]
         assert {str(file): check_file(file) for file in shipped if check_file(file)} == {}
     assert problems_of(tmp_path) == []
 

@@ -17,10 +17,10 @@ from tests.flows.bill import Bill
 from tests.flows.runs import here, tick, wait_until
 from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
-from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import StoreError
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.orchestration.stores import init_store, move_store, prepare_stores
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local import LocalDirectory

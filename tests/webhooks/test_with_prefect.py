@@ -30,9 +30,9 @@ from flows.watch_trainings import watch_trainings
 from tests.webhooks.conftest import only_segmind
 from tests.webhooks.world import Receiver, World, eventually, truth
 from tuneloop.cli.webhooks import show_addresses
-from tuneloop.local_server.processes import clean_environment, free_port, responds
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
+from tuneloop.local_server.processes import clean_environment, free_port, responds
 from tuneloop.orchestration.stores import init_store
 from tuneloop.orchestration.webhooks import request_sensor_run, webhook_accounts
 

@@ -14,7 +14,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.http.addresses import check_api_address, check_key
 from tuneloop.orchestration.server_address import named_server
 from tuneloop.project.answers import SCHEDULES, Answers, checked, model_name, write_model_file
-from tuneloop.project.files import RECORD, copy_shipped, renew
+from tuneloop.project.files import RECORD, add_line, copy_shipped, renew
 from tuneloop.project.home import HOME, Account, keep_account
 from tuneloop.project.layer import OPERATOR_FILE
 from tuneloop.providers.registry import TRAINERS, recipe_type, row_of
@@ -59,13 +59,13 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
     account = _account(f"{provider.credentials}/{model}", given, ask=ask)
     block = given.block or f"{provider.credentials}/{model}"
     schedule = _answer("Schedule", given.schedule, "nightly", ask=ask, choices=[*SCHEDULES, "a cron"])
+    if images == str(folder / _IMAGES):
+        (folder / _IMAGES).mkdir(parents=True, exist_ok=True)
     answers = checked(Answers(model, images, word, trainer, block, schedule))
     copy_shipped(folder)
     file = write_model_file(folder, answers)
-    (folder / ".env").write_text(f"TUNELOOP_STORE=local-file-system/{model}\n", encoding="utf-8")
-    (folder / ".gitignore").write_text(f"{HOME}/\n__pycache__/\n", encoding="utf-8")
-    if answers.images == str(folder / _IMAGES):
-        (folder / _IMAGES).mkdir(exist_ok=True)
+    add_line(folder / ".env", f"TUNELOOP_STORE=local-file-system/{model}")
+    add_line(folder / ".gitignore", f"{HOME}/")
     if account is not None:
         keep_account(folder, account)
     say(f"Made {folder / file}, the flows, the blocks and {OPERATOR_FILE}.")
@@ -81,9 +81,7 @@ def renew_project(folder: Path) -> None:
         say(line)
 
 
-def _answer(
-    question: str, given: str | None, default: str, *, ask: bool, choices: list[str] | None = None
-) -> str:
+def _answer(question: str, given: str | None, default: str, *, ask: bool, choices: list[str] | None = None) -> str:
     if given is not None or not ask:
         return default if given is None else given
     text = f"{question} ({', '.join(choices)})" if choices else question

@@ -33,11 +33,11 @@ def run_model(model: str, *, dry_run: bool, watch: bool) -> bool:
         ConfigurationError: There is no such deployment.
     """
     with get_client(sync_client=True) as client:
-        run = start_run(client, f"{RETRAIN_FLOW}/{model}", {"dry_run": True} if dry_run else {})
-        page = url_for("flow-run", run.id)
+        started = run = start_run(client, f"{RETRAIN_FLOW}/{model}", {"dry_run": True} if dry_run else {})
+        page = url_for("flow-run", started.id)
         say(f"Started: {page}")
         said = ""
-        for run in until_ended(client, run.id, math.inf) if watch else ():
+        for run in until_ended(client, started.id, math.inf) if watch else ():
             line = _in_words(run)
             if line != said:
                 said = line

@@ -26,14 +26,13 @@ def run_up(named_server: str | None) -> None:
     signal.signal(signal.SIGTERM, _as_interrupt)
     send_no_events()
     say("Starting. Ctrl-C ends everything.")
-    with suppress(KeyboardInterrupt):
-        with running_project(project, named_server, say) as programs:
-            say("Everything runs.")
-            for model in models:
-                say(f"Next, in another terminal in this folder: tuneloop run {model}")
-            while True:
-                programs.check()
-                time.sleep(1)
+    with suppress(KeyboardInterrupt), running_project(project, named_server, say) as programs:
+        say("Everything runs.")
+        for model in models:
+            say(f"Next, in another terminal in this folder: tuneloop run {model}")
+        while True:
+            programs.check()
+            time.sleep(1)
     say("Ended. Nothing is lost: `tuneloop up` goes on from here.")
 
 

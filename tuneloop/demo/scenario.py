@@ -12,9 +12,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import FlowRun
 
-from tuneloop.local_server.processes import ProgramFailed
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.local_server.processes import ProgramFailed
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_ended
 from tuneloop.orchestration.suspend import SENSOR_FLOW

@@ -19,12 +19,15 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
-from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
+from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
+from tuneloop.local_server.programs import environment_of, server_environment, start_server, start_worker
 from tuneloop.orchestration.blocks import credentials_types
-from tuneloop.orchestration.deploy import WORK_POOL, deploy_all, prepare_server
+from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
+from tuneloop.project.files import copy_shipped
+from tuneloop.project.layer import MODEL_FILES
 from tuneloop.providers.registry import DEFAULT_CREDENTIALS, PROVIDERS, row_of
 from tuneloop.settings import Settings
 from tuneloop.storage.s3 import client_config

@@ -41,15 +41,15 @@ def start_server(processes: Processes, server_url: str, python: str = sys.execut
         ProgramFailed: It did not start.
     """
     port = server_url.rpartition(":")[2]
-    processes.start(
-        "server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port, python=python
-    )
+    processes.start("server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port, python=python)
     processes.wait_until("server", lambda: responds(f"{server_url}/api/health"))
 
 
 def start_worker(processes: Processes, name: str) -> None:
     """Start a worker that runs the flows."""
-    processes.start("worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", name)
+    processes.start(
+        "worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", name
+    )
 
 
 @contextmanager

@@ -75,11 +75,11 @@ def prepare_project(project: Path) -> list[str]:
     """Make the server ready, and save the blocks that a new project waits to save. Returns what was done."""
     prepare_server()
     lines = []
-    store = Settings().store
-    if store.startswith(_LOCAL_STORES) and not (home_of(project) / "store").exists():
-        lines.append(save_store_block(store, home_of(project) / "store"))
+    store = Settings(_env_file=project / ".env").store
+    if store.startswith(_LOCAL_STORES):
+        lines += save_store_block(store, home_of(project) / "store")
     if (account := kept_account(project)) is not None:
-        lines.append(save_account_block(account))
+        lines += save_account_block(account)
         forget_account(project)
     return lines
 

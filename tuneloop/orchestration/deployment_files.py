@@ -49,7 +49,7 @@ def deployment_files(project: Path) -> list[Path]:
     operator = project / OPERATOR_FILE
     if not operator.is_file():
         raise ConfigurationError(
-            f"there is no {OPERATOR_FILE} here; run this in the folder of a project, or make one with `tuneloop init`"
+            f"there is no {OPERATOR_FILE} here; run this in a project, or make one with `tuneloop init`"
         )
     return [operator, *sorted((project / MODEL_FILES).glob("*.yaml"))]
 

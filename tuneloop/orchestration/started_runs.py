@@ -33,7 +33,9 @@ def start_run(client: SyncPrefectClient, deployment: str, parameters: dict[str, 
         found = client.read_deployment_by_name(deployment)
     except ObjectNotFound:
         name = deployment.partition("/")[2]
-        raise ConfigurationError(f"there is no deployment {name}; run `tuneloop deploy`, or name another") from None
+        raise ConfigurationError(
+            f"there is no deployment {name}; run `tuneloop deploy`, or name another"
+        ) from None
     return client.create_flow_run_from_deployment(
         found.id,
         parameters={**(found.parameters or {}), **parameters},

@@ -18,6 +18,7 @@ from tuneloop.schemas.training import validate_slug
 
 SCHEDULES = {"nightly": "0 3 * * *", "hourly": "0 * * * *", "weekly": "0 3 * * 1", "never": None}
 """Crons by a word for them, in the time zone of this machine."""
+_CRON_FIELDS = 5
 _ELSEWHERE = ("http://", "https://", "s3://", "hf://")
 _HEADER = """\
 # The model {name}: trained again when its images, its recipe or its prompts have changed.
@@ -61,6 +62,8 @@ def checked(answers: Answers) -> Answers:
         validate_slug(answers.model)
     except ValueError as error:
         raise ConfigurationError(f"model: {error}") from None
+    if not answers.images.startswith(_ELSEWHERE) and not Path(answers.images).expanduser().exists():
+        raise ConfigurationError(f"images: there is no {answers.images}; name a folder, a zip or an address")
     recipe = recipe_type(None, answers.trainer)
     provider = row_of(recipe.provider)
     kind, _, name = answers.block.partition("/")
@@ -73,10 +76,10 @@ def checked(answers: Answers) -> Answers:
     except ValidationError as error:
         faults = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
         raise ConfigurationError(f"trigger word: {faults}") from None
-    if answers.schedule not in SCHEDULES and len(answers.schedule.split()) != len("m h dom mon dow".split()):
+    if answers.schedule not in SCHEDULES and len(answers.schedule.split()) != _CRON_FIELDS:
         raise ConfigurationError(
-            f"schedule: {answers.schedule!r} is none of {', '.join(SCHEDULES)}, and no cron of five fields such as "
-            '"0 3 * * *"'
+            f"schedule: {answers.schedule!r} is none of {', '.join(SCHEDULES)}, and no cron of five fields, "
+            'such as "0 3 * * *"'
         )
     return answers
 

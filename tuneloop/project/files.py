@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from tuneloop.errors import ConfigurationError
 from tuneloop.project.layer import BLOCKS, FLOWS, MODEL_FILES, OPERATOR_FILE, shipped
 
 RECORD = ".tuneloop.json"
@@ -23,8 +24,10 @@ def copy_shipped(project: Path) -> None:
     """Write the flows, the blocks and the operator's deployments into a folder that has none of them.
 
     Raises:
-        FileExistsError: One of the files is there already.
+        ConfigurationError: One of the files is there already; nothing was written then.
     """
+    if there := [name for name in shipped_files() if (project / name).exists()]:
+        raise ConfigurationError(f"{project} has {', '.join(there)} already; name another folder")
     (project / MODEL_FILES).mkdir(parents=True, exist_ok=True)
     for name in shipped_files():
         target = project / name
@@ -48,7 +51,7 @@ def renew(project: Path) -> list[str]:
     for name in shipped_files():
         target, new = project / name, shipped() / name
         theirs, before, after = _digest(target), known.get(name), _digest(new)
-        if theirs == after or after == before:
+        if after in {theirs, before}:
             continue
         if theirs == before:
             target.parent.mkdir(exist_ok=True)
@@ -59,6 +62,14 @@ def renew(project: Path) -> list[str]:
             lines.append(f"{name}: you have changed it, so it stays; take over what you want from {name}{_NEW}")
     _record(project, {name: _digest(shipped() / name) for name in shipped_files()})
     return lines
+
+
+def add_line(file: Path, line: str) -> None:
+    """Append a line to a file that may be there already, once."""
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if line not in text.splitlines():
+        with file.open("a", encoding="utf-8") as opened:
+            opened.write(("" if not text or text.endswith("\n") else "\n") + line + "\n")
 
 
 def _digest(file: Path) -> str | None:

@@ -30,7 +30,7 @@ class Account:
 
 
 def home_of(project: Path) -> Path:
-    """The folder, made if it is missing. Nobody else on this machine may read it: a server's database is in there."""
+    """The folder, made if it is missing. Only its owner can read it: a server's database is in there."""
     home = project / HOME
     home.mkdir(mode=0o700, exist_ok=True)
     return home

@@ -1,6 +1,6 @@
 """Where the project's flows and blocks are, and how the library finds them.
 
-The library imports nothing of a project by name at import time: a project may be anywhere, and its owner may change it.
+A project may be anywhere, and its owner may change it: so the library looks for it when it is needed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,134 @@
+"""From an installed package to a promoted model: init, up, run, in a folder of one's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tuneloop.demo.samples import copy_samples
+from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.project.home import HOME, own_server
+
+UP_LIMIT_S = 180
+ADDED_STEP = "    print(f'{model}: a step of my own')\n"
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
+    with running_emulator("segmind", tmp_path / "emulator", progress=Progress.after_seconds(5)) as control:
+        yield control
+
+
+class Newcomer:
+    """Somebody who has installed Tuneloop, with a home and a folder of their own."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        self.python, self.folder = python, folder
+        self.project = folder / "robots"
+        theirs = ("PREFECT_", "TUNELOOP_", "AWS_", "PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
+        self.environment = {**kept, "HOME": str(folder), "COLUMNS": "80"}
+
+    def tuneloop(self, *arguments: str, place: Path | None = None, **environment: str) -> str:
+        """Run a command. Returns what it has printed."""
+        done = subprocess.run(
+            [str(self.python), "-m", "tuneloop.cli.app", *arguments],
+            env={**self.environment, **environment},
+            cwd=place or self.project,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=400,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+        return done.stdout
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        """`tuneloop up` while the block runs, ended as Ctrl-C does."""
+        log = self.folder / "up.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [str(self.python), "-u", "-m", "tuneloop.cli.app", "up"],
+                env=self.environment, cwd=self.project, stdout=output, stderr=output, start_new_session=True,
+            )  # fmt: skip
+        try:
+            until = time.monotonic() + UP_LIMIT_S
+            while "Everything runs." not in log.read_text():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < until, "waited for `tuneloop up`, which says: " + log.read_text()
+                time.sleep(0.2)
+            started = psutil.Process(process.pid).children(recursive=True)
+            yield
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0, log.read_text()
+            assert not [child for child in started if child.is_running()]
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+@pytest.mark.timeout(600)
+def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
+    installed: Path, emulator: EmulatorControl, tmp_path: Path
+) -> None:
+    me = Newcomer(installed, tmp_path)
+    copy_samples(tmp_path / "pictures")
+    answers = (
+        "--images",
+        "pictures",
+        "--trigger-word",
+        "ROBOX",
+        "--base-url",
+        emulator.url,
+        "--schedule",
+        "never",
+    )
+    me.tuneloop("init", "robots", "--yes", *answers, place=tmp_path, TUNELOOP_API_KEY=emulator.api_key)
+    flow = me.project / "flows" / "retrain_model.py"
+    begin = "    ctx = open_context("
+    flow.write_text(flow.read_text().replace(begin, ADDED_STEP + begin))
+    with me.up():
+        assert own_server(me.project) is not None
+        planned = me.tuneloop("run", "robots", "--dry-run")
+        assert "nothing was written or sent" in planned
+        assert not emulator.billing()
+        said = me.tuneloop("run", "robots")
+        assert "promoted" in said
+        again = me.tuneloop("run", "robots")
+        assert "nothing" in again.lower()
+        assert "robots" in me.tuneloop("models")
+    assert [entry.kind for entry in emulator.billing()].count("training") == 1
+    assert own_server(me.project) is None
+    assert emulator.api_key not in (tmp_path / "up.log").read_text()
+    assert not (me.project / HOME / "key.json").exists()
+    assert "a step of my own" in "".join(
+        log.read_text() for log in (me.project / HOME / "logs").glob("worker.log")
+    )
+
+
+def test_init_rejects_what_no_run_could_use_and_writes_nothing(installed: Path, tmp_path: Path) -> None:
+    me = Newcomer(installed, tmp_path)
+    for wrong, word in (
+        (("--images", "nowhere"), "there is no nowhere"),
+        (("--trainer", "sdxl"), "sdxl is not known"),
+        (("--schedule", "sometimes"), "cron of five fields"),
+        (("--block", "aws-credentials/x"), "name a block"),
+        (("--model", "Böse"), "cannot be a name"),
+    ):
+        done = subprocess.run(
+            [str(installed), "-m", "tuneloop.cli.app", "init", "robots", "--yes", *wrong],
+            env=me.environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert word in done.stderr
+        assert not (me.project / "prefect.yaml").exists()

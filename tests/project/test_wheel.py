@@ -1,0 +1,29 @@
+"""The wheel: one name, and with it what a project is made from."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_wheel_holds_one_importable_name(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"tuneloop"}
+
+
+def test_wheel_carries_the_flows_and_blocks_of_the_checkout(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in ("prefect.yaml", "flows/retrain_model.py", "blocks/__init__.py"):
+            assert archive.read(f"tuneloop/project/template/{name}") == (ROOT / name).read_bytes()
+
+
+def test_neither_flows_nor_blocks_can_be_imported_beside_an_installed_tuneloop(
+    installed: Path, tmp_path: Path
+) -> None:
+    for name in ("flows", "blocks", "deployments"):
+        command = [str(installed), "-c", f"import {name}"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert f"No module named '{name}'" in done.stderr

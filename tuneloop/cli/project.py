@@ -1,0 +1,79 @@
+"""The commands of a project: `init`, `up`, `run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuneloop.cli.options import Model, TriggerWord
+from tuneloop.orchestration.server_address import named_server, use_server
+
+app = typer.Typer()
+
+
+@app.command()
+def init(  # noqa: PLR0913, PLR0917 - the five answers, and what goes with them
+    folder: Annotated[Path, typer.Argument(help="Folder of the new project; made if it is missing.")] = Path(),
+    images: Annotated[
+        str | None, typer.Option(help="Folder of images, a zip or its address, s3://… or hf://datasets/….")
+    ] = None,
+    trigger_word: TriggerWord = None,
+    trainer: Annotated[str | None, typer.Option(help="Which trainer, such as flux-lora.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="TUNELOOP_API_KEY", help="The provider's API key; - reads it from standard input."),
+    ] = None,
+    block: Annotated[
+        str | None, typer.Option(help="A credentials block that there is already, in place of a key.")
+    ] = None,
+    schedule: Annotated[str | None, typer.Option(help="nightly, hourly, weekly, never, or a cron.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model; that of the folder without it.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Another address of the API: of the emulator, a proxy.")
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Bring the flows and blocks of a project to this version of Tuneloop.")
+    ] = False,
+) -> None:
+    """Make a project: flows, blocks and the deployment of one model, from five answers."""
+    from tuneloop.cli.init import Given, init_project, renew_project
+
+    if renew:
+        renew_project(folder)
+        return
+    init_project(folder, Given(images, trigger_word, trainer, key, block, schedule, model, base_url), ask=not yes)
+
+
+@app.command()
+def up() -> None:
+    """Run the project in this folder: Prefect server, worker and deployments, until Ctrl-C.
+
+    A server that PREFECT_API_URL or a Prefect profile names is used; without one the project gets its own.
+    """
+    from tuneloop.cli.up import run_up
+
+    run_up(named_server())
+
+
+@app.command()
+def run(
+    model: Model,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be submitted, why, and at what price.")
+    ] = False,
+    watch: Annotated[bool, typer.Option(help="Follow the run to its end.")] = True,
+) -> None:
+    """Start a model's deployment, and follow its run to its end.
+
+    Ends with 1 where the run fails, or waits for your answer.
+    """
+    use_server()
+    from tuneloop.cli.run import run_model
+
+    sys.exit(not run_model(model, dry_run=dry_run, watch=watch))
