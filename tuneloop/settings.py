@@ -15,6 +15,8 @@ class Settings(BaseSettings):
 
     store: str = "local-file-system/tuneloop"
     """Slug of the store's block that the deployments in this checkout use."""
+    api_key: SecretStr | None = None
+    """The provider's API key for `tuneloop init`, in place of `--key`."""
     poll_interval_s: float = Field(default=30, gt=0)
     """Seconds between polls of a training, where a run waits in its own process."""
     allow_private_addresses: bool = False

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 from rich.markup import escape
@@ -62,7 +63,7 @@ def run_demo(
         outcomes = [_run_one(stack, progress, name, parameters(images)) for name, images in plan]
         progress.stop()
         write_json(json_file, _document(stack, outcomes))
-        _summary(console, stack, outcomes)
+        _summary(console, stack, outcomes, stay=stay)
         if stay:
             console.print("[bold]Everything keeps running. Look around in the UI; Ctrl-C ends it.[/]")
             with suppress(KeyboardInterrupt):
@@ -103,9 +104,9 @@ def _document(stack: Stack, outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def _summary(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
+def _summary(console: Console, stack: Stack, outcomes: list[Outcome], *, stay: bool) -> None:
     table = Table(title="What happened")
-    for column in ("run", "state", "paid trainings", "weights", "decision", "seconds"):
+    for column in ("run", "state", "paid", "weights", "decision", "seconds"):
         table.add_column(column)
     for item in outcomes:
         weights = f"{item.weights['size_bytes']:,} bytes" if item.weights else "none new"
@@ -115,11 +116,21 @@ def _summary(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
         )  # fmt: skip
     console.print(table)
     for item in outcomes:
-        console.print(Text.assemble((item.name, "bold"), shown(f": {item.message}")), soft_wrap=True)
-        console.print(shown(f"  run    {item.page}"), soft_wrap=True)
+        console.print(Text.assemble((item.name, "bold"), shown(f": {item.message}")))
+        if stay:
+            # The server that shows it ends with the demo.
+            console.print(shown(f"  run    {item.page}"), soft_wrap=True)
         if item.report_uri:
-            console.print(shown(f"  report {item.report_uri}"), soft_wrap=True)
-    console.print(f"Prefect UI {stack.server_url}   store {open_store(stack.store_slug).uri}", soft_wrap=True)
+            console.print(shown(f"  report {_nearby(item.report_uri)}"), soft_wrap=True)
+    if stay:
+        console.print(f"Prefect UI {stack.server_url}", soft_wrap=True)
+
+
+def _nearby(uri: str) -> str:
+    """A file below the current folder by its path from there; any other address as it is."""
+    path = Path(unquote(urlsplit(uri).path))
+    is_below = uri.startswith("file:") and path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if is_below else uri
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

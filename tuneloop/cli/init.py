@@ -18,6 +18,7 @@ from tuneloop.project.files import RECORD, add_line, copy_shipped, renew
 from tuneloop.project.home import HOME, Account, keep_account
 from tuneloop.project.layer import OPERATOR_FILE
 from tuneloop.providers.registry import TRAINERS, recipe_type, row_of
+from tuneloop.settings import Settings
 
 _IMAGES = "images"
 
@@ -90,7 +91,8 @@ def _answer(question: str, given: str | None, default: str, *, ask: bool, choice
 
 def _account(block: str, given: Given, *, ask: bool) -> Account | None:
     """The account whose block is to be saved; None where there is one already, or no key yet."""
-    key = given.key
+    set_key = Settings().api_key
+    key = given.key or (set_key.get_secret_value() if set_key else None)
     if key is None and given.block is None and ask:
         key = typer.prompt("API key (Enter to fill it in later, in the UI)", default="", hide_input=True)
     if key == "-":

@@ -24,7 +24,7 @@ def init(  # noqa: PLR0913, PLR0917 - the five answers, and what goes with them
     trainer: Annotated[str | None, typer.Option(help="Which trainer, such as flux-lora.")] = None,
     key: Annotated[
         str | None,
-        typer.Option(envvar="TUNELOOP_API_KEY", help="The provider's API key; - reads it from standard input."),
+        typer.Option(help="The provider's API key, else TUNELOOP_API_KEY; - reads it from standard input."),
     ] = None,
     block: Annotated[
         str | None, typer.Option(help="A credentials block that there is already, in place of a key.")
