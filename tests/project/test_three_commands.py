@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ from tuneloop.demo.samples import copy_samples
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.project.home import HOME, own_server
 
+README = Path(__file__).parent.parent.parent / "README.md"
 UP_LIMIT_S = 180
 ADDED_STEP = "    print(f'{model}: a step of my own')\n"
 
@@ -99,8 +101,8 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
     flow.write_text(flow.read_text().replace(begin, ADDED_STEP + begin))
     with me.up():
         assert own_server(me.project) is not None
-        planned = me.tuneloop("run", "robots", "--dry-run")
-        assert "nothing was written or sent" in planned
+        assert "robots: train" in me.tuneloop("plan", "deployments/robots.yaml")
+        assert "nothing was written or sent" in me.tuneloop("run", "robots", "--dry-run")
         assert not emulator.billing()
         said = me.tuneloop("run", "robots")
         assert "promoted" in said
@@ -114,6 +116,14 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
     assert "a step of my own" in "".join(
         log.read_text() for log in (me.project / HOME / "logs").glob("worker.log")
     )
+
+
+def test_readme_names_the_same_commands() -> None:
+    section = README.read_text(encoding="utf-8").partition("## Your own model")[2].partition("\n## ")[0]
+    assert re.findall(r"```sh\n(.*?)```", section, re.DOTALL) == [
+        "pip install .\ntuneloop init robots\ncd robots\ntuneloop up\n",
+        "cd robots\ntuneloop plan deployments/robots.yaml\ntuneloop run robots\n",
+    ]
 
 
 def test_init_rejects_what_no_run_could_use_and_writes_nothing(installed: Path, tmp_path: Path) -> None:
