@@ -31,8 +31,8 @@ def test_command_says_in_one_line_that_no_server_is_named_and_writes_nothing(com
     done = in_an_empty_home(tmp_path, *NEEDING_PREFECT[command])
     assert done.returncode == 2
     assert done.stderr == (
-        "tuneloop: PREFECT_API_URL is not set, so there is no Prefect server to speak to. Start one with `prefect "
-        "server start`, then `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`\n"
+        "tuneloop: PREFECT_API_URL is not set, so there is no Prefect server to speak to. Run `tuneloop "
+        "up` in the folder of a project, or `prefect server start` and then `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api`\n"
     )
     # Importing Prefect alone takes a second, and makes a folder.
     assert done.stdout == "prefect imported: False\n"

@@ -117,7 +117,7 @@ def test_deploy_without_a_server_refuses_and_starts_none(pytestconfig: pytest.Co
         check=False,
     )
     assert done.returncode == 2
-    assert "PREFECT_API_URL is not set, so there is no Prefect server to speak to. Run `tuneloop up`" in done.stderr
+    assert "PREFECT_API_URL is not set, so there is no Prefect server to speak to" in done.stderr
     assert not (tmp_path / "prefect.db").exists(), "a temporary server was started"
 
 
