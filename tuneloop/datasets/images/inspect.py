@@ -105,8 +105,9 @@ def _check_kind(data: bytes, name: str) -> None:
     if data.startswith(structure.PNG_SIGNATURE):
         return
     other = content_of(data)
-    check = "other-format" if other.is_image else "not-an-image"
-    raise ImageError(check, name, other.reason, other.remedy)
+    if other.is_image:
+        raise ImageError("other-format", name, other.reason, other.remedy)
+    raise ImageError("not-an-image", name, other.reason, other.remedy)
 
 
 def _decoded(image: Image.Image, data: bytes, sha256: Sha256) -> ImageInfo:
