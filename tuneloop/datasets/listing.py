@@ -41,9 +41,8 @@ def list_folder(folder: Path, *, pairs: bool = False) -> Listing:
     """
     found = walk(folder)
     findings = list(found.findings)
-    images, excluded, split_findings = split_auxiliary(
-        [file for file in found.files if file.suffix in IMAGE_SUFFIXES], pairs=pairs
-    )
+    usual = [file for file in found.files if file.suffix in IMAGE_SUFFIXES]
+    images, excluded, split_findings = split_auxiliary(usual, pairs=pairs)
     findings += split_findings
     unsupported = [file for file in found.files if file.suffix in OTHER_IMAGE_SUFFIXES]
     for image in unsupported:

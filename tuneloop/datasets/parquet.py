@@ -102,7 +102,13 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     tables = image_tables(folder, label)
     if not tables:
         return folder
-    _check_sizes(tables, label)
+    rows = sum(table.file.metadata.num_rows for table in tables)
+    total = sum(_total_bytes(table.file) for table in tables)
+    if rows > limits.MAX_FILES:
+        raise DatasetError(f"{label} has {rows:,} rows of images; {limits.MAX_FILES:,} is the most that is read")
+    if total > limits.MAX_DATASET_BYTES:
+        most = f"{limits.MAX_DATASET_BYTES:,} is the most that is read"
+        raise DatasetError(f"{label} holds tables of {total:,} bytes; {most}")
     try:
         _write(tables, target, label)
     except OSError as error:
@@ -145,19 +151,8 @@ def _table(found: FileEntry, label: str) -> ImageTable | None:
 def _holds_images(field: Any) -> bool:
     kind = str(field.type)
     if kind.startswith("struct<"):
-        return "bytes" in {inner.name for inner in field.type} and "path" in {inner.name for inner in field.type}
+        return {"bytes", "path"} <= {inner.name for inner in field.type}
     return field.name == "image" and kind in {"binary", "large_binary"}
-
-
-def _check_sizes(tables: list[ImageTable], label: str) -> None:
-    rows = sum(table.file.metadata.num_rows for table in tables)
-    if rows > limits.MAX_FILES:
-        raise DatasetError(f"{label} has {rows:,} rows of images; {limits.MAX_FILES:,} is the most that is read")
-    total = sum(_total_bytes(table.file) for table in tables)
-    if total > limits.MAX_DATASET_BYTES:
-        raise DatasetError(
-            f"{label} holds tables of {total:,} bytes; {limits.MAX_DATASET_BYTES:,} is the most that is read"
-        )
 
 
 def _rows(table: ImageTable, label: str) -> Iterator[tuple[str, bytes, dict[str, str | None]]]:

@@ -25,7 +25,7 @@ from tuneloop.storage.upload import Chunk, Part, Upload, UploadGone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, PartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedMultipartUploadTypeDef, PartTypeDef
 
 _VALID_S = 3600
 """How long a part may wait before its first byte; an upload that is under way is not cut off."""
@@ -87,15 +87,12 @@ class S3Upload(Upload):
                 f"{self._place.uri}: the S3 server lists parts of other sizes than were sent, and nothing was "
                 "stored. Run again; if that ends the same way, use another server."
             )
-        parts: list[CompletedPartTypeDef] = [
-            {"PartNumber": number, "ETag": listed[number]["ETag"]} for number in sorted(listed)
-        ]
+        whole: CompletedMultipartUploadTypeDef = {
+            "Parts": [{"PartNumber": number, "ETag": listed[number]["ETag"]} for number in sorted(listed)]
+        }
         with self._errors():
-            checked_object(
-                self._client.complete_multipart_upload(
-                    **self._place.arguments, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
-                )
-            )
+            complete = self._client.complete_multipart_upload
+            checked_object(complete(**self._place.arguments, MultipartUpload=whole, IfNoneMatch="*"))
 
     def _listed(self) -> list[PartTypeDef]:
         pages = self._client.get_paginator("list_parts").paginate(**self._place.arguments)

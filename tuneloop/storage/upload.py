@@ -75,9 +75,7 @@ def part_size_for(size_bytes: int, part_size: int) -> int:
 def parts_of(size_bytes: int, part_size: int) -> list[Part]:
     """Cut a file that is not empty into parts."""
     starts = range(0, size_bytes, part_size)
-    return [
-        Part(number, start, min(start + part_size, size_bytes)) for number, start in enumerate(starts, start=1)
-    ]
+    return [Part(number, start, min(start + part_size, size_bytes)) for number, start in enumerate(starts, 1)]
 
 
 class Upload(AbstractContextManager["Upload"], ABC):

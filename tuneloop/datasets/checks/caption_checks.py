@@ -30,9 +30,8 @@ def caption_findings(
     said = [caption for caption in written.values() if words_of(caption.text)]
     empty = {owner: caption for owner, caption in written.items() if not words_of(caption.text)}
     missing = {owner: name for owner, name in owners.items() if owner not in written}
-    findings = _refusals(
-        {**missing, **{owner: owners[owner] for owner in empty}}, captions, rule, profile, len(owners)
-    )
+    without = {**missing, **{owner: owners[owner] for owner in empty}}
+    findings = _refusals(without, captions, rule, profile, len(owners))
     if not findings:
         instead = _instead(rule, sending)
         fault = f"without words; {instead}"
@@ -51,10 +50,8 @@ def _refusals(
     if not without or rule.caption_as_sent("") is not None:
         return []
     if profile.captions_required:
-        return [
-            error("caption-needed", name, "has no caption, and this trainer demands one", "write one beside it")
-            for name in without.values()
-        ]
+        reason = "has no caption, and this trainer demands one"
+        return [error("caption-needed", name, reason, "write one beside it") for name in without.values()]
     if rule.provider_captions or len(without) < number or without.keys() & captions.reported:
         return []
     reason = "no image has a caption, and neither the recipe nor the provider has one for it"

@@ -101,10 +101,8 @@ def _only(script: str) -> Callable[[str], bool]:
 
 def _east_asian(text: str) -> bool:
     """Tell words from what another code page's bytes happen to mean: half-width kana, boxes and odd signs."""
-    return all(
-        letter.isascii() or (unicodedata.category(letter)[0] in "LNPSZ" and not "\uff61" <= letter <= "\uff9f")
-        for letter in text
-    )
+    wide = (letter for letter in text if not letter.isascii())
+    return all(unicodedata.category(sign)[0] in "LNPSZ" and not "\uff61" <= sign <= "\uff9f" for sign in wide)
 
 
 _OF_SINGLE_BYTES = frozenset({"cp437", "cp866"})
