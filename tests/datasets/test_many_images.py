@@ -26,6 +26,7 @@ from pathlib import Path
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.images.inspect import inspect_image
 from tuneloop.datasets.scan import preflight
+from tuneloop.schemas.dataset import NO_LIMITS
 rule = CaptionRule(trigger_word="ROBOX", instance_prompt="a photo of ROBOX", provider_captions=False)
 found = preflight(Path(sys.argv[1]), rule, NO_LIMITS)
 assert found.manifest is not None, found.findings[:3]
