@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 # CLOCK_BOOTTIME goes on while a laptop sleeps; where it is missing, CLOCK_MONOTONIC does so itself.
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_MILLISECONDS_FROM = 1e11
 
 
 def now() -> datetime:
@@ -23,6 +24,19 @@ def offset_s(theirs: datetime, before: datetime) -> float:
     """
     ahead, behind = (theirs - now()).total_seconds(), (before - theirs).total_seconds() - 1
     return max(ahead, 0.0) or -max(behind, 0.0)
+
+
+def moment_of(value: object) -> datetime | None:
+    """A time in ISO 8601 (UTC where it names no zone) or in seconds or milliseconds since 1970; else None."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000 if value > _MILLISECONDS_FROM else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
 
 
 class Deadline:

@@ -62,7 +62,9 @@ class FaultMiddleware:
                 log.answered(position, message["status"])
                 found = dict(message["headers"]).get(b"content-range")
                 content_range = found.decode() if found else None
-                message = {**message, "headers": [*message["headers"], (b"date", self._date())]}
+                # The true time, which the emulator's clock need not show, shifted by a switch.
+                date = formatdate(time.time() + self._emulation.switches.now.date_off_s, usegmt=True)
+                message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
             elif stored and message.get("body"):
                 # Before they go out: whoever has them may read the log at once.
                 sent_bytes += len(message["body"])
@@ -70,10 +72,6 @@ class FaultMiddleware:
             await send(message)
 
         return logged
-
-    def _date(self) -> bytes:
-        """The true time, which the emulator's clock need not show, shifted by a switch."""
-        return formatdate(time.time() + self._emulation.switches.now.date_off_s, usegmt=True).encode()
 
     def _cut(self, position: int) -> Fault | None:
         switches = self._emulation.switches.now

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from tuneloop.clock import Deadline, now
+from tuneloop.clock import Deadline, moment_of, now
 from tuneloop.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -209,11 +209,10 @@ class BflProvider(Provider):
     def _phase_without_result(self, job_id: str) -> Phase:
         """A result that is not there was not made yet, or has expired: then the fine-tune itself is old."""
         try:
-            made = datetime.fromisoformat(str(self._details(job_id).get("timestamp", "")))
-        except (ValueError, NotFoundAtProvider):
+            made = moment_of(self._details(job_id).get("timestamp"))
+        except NotFoundAtProvider:
             return "running"
-        moment = now() if made.tzinfo else now().replace(tzinfo=None)
-        return "ready" if moment - made > _RESULT_LIVES else "running"
+        return "ready" if made is not None and now() - made > _RESULT_LIVES else "running"
 
     def open_weights(self, job: Submission) -> tuple[RangedSource, ...]:
         """BFL hands out no weights. Raises `ConfigurationError`."""

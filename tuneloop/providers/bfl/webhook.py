@@ -12,14 +12,12 @@ import hmac
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from tuneloop.clock import now
+from tuneloop.clock import moment_of, now
 
 REPLAY_WINDOW = timedelta(minutes=10)
 """How far the time within a body may be from ours."""
-_MILLISECONDS_FROM = 1e11
 _LOG = logging.getLogger("tuneloop.webhooks")
 
 
@@ -47,28 +45,15 @@ def is_recent(body: bytes) -> bool:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return True
-    sent = _parse_time(document.get("timestamp")) if isinstance(document, dict) else None
+    sent = moment_of(document.get("timestamp")) if isinstance(document, dict) else None
     if sent is None or abs(now() - sent) <= REPLAY_WINDOW:
         return True
     _LOG.warning(
         "a call was sent at %s, and the clock of this machine says %s: it is replayed, or the clock is wrong",
-        *(f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (sent.astimezone(UTC), now())),
+        *(f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in (sent, now())),
     )
     return False
 
 
 def _same(shown: str | None, expected: str) -> bool:
     return shown is not None and hmac.compare_digest(shown.encode("latin-1", "replace"), expected.encode())
-
-
-def _parse_time(value: Any) -> datetime | None:
-    """A time in ISO 8601 (UTC where it names no zone) or in seconds or milliseconds since 1970; else None."""
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000 if value > _MILLISECONDS_FROM else value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None

@@ -8,9 +8,9 @@ known by the one that its submit returns, and by every other one too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from tuneloop.clock import moment_of
 from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.providers.response_fields import (
@@ -119,7 +119,8 @@ def _job(row: Any, response: Response) -> Job:
         provider_status=word.strip(),
         known=known,
         error_message=shown_text(row.get("error_message"), response.secrets),
-        changed_at=_moment(row.get("updated_ts")),
+        # Only shown to people: an odd one is no reason to stop.
+        changed_at=moment_of(row.get("updated_ts")),
     )
     return Job(
         status,
@@ -131,12 +132,3 @@ def _job(row: Any, response: Response) -> Job:
 
 def _ids(row: dict[str, Any]) -> list[str]:
     return [found for field in ID_FIELDS if (found := id_of(row.get(field)))]
-
-
-def _moment(text: object) -> datetime | None:
-    """Read a time that is only shown to people: an odd one is no reason to stop."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
