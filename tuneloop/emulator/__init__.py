@@ -7,8 +7,7 @@ To add a provider: a folder whose `routes.py` has a `PROVIDER` (see `emulation.p
 from tuneloop.emulator.control import EmulatorControl, EmulatorControlError
 from tuneloop.emulator.deliveries import Delivery
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.progress import Progress
+from tuneloop.emulator.jobs import Job, Progress
 from tuneloop.emulator.records import BilledEntry, LoggedRequest
 from tuneloop.emulator.server import PortInUse, running_emulator, serve
 from tuneloop.emulator.switches import Switches

@@ -8,8 +8,7 @@ import requests
 
 from tuneloop.emulator.deliveries import Delivery
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.progress import Progress
+from tuneloop.emulator.jobs import Job, Progress
 from tuneloop.emulator.records import BilledEntry, LoggedRequest
 from tuneloop.emulator.switches import Switches
 

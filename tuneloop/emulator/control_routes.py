@@ -17,9 +17,8 @@ from starlette.routing import BaseRoute, Route
 
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.faults import Fault
-from tuneloop.emulator.jobs import Conflict
+from tuneloop.emulator.jobs import Conflict, Progress
 from tuneloop.emulator.middleware import CONTROL
-from tuneloop.emulator.progress import Progress
 
 _Controls = dict[str, dict[str, Callable[..., Any]]]
 """What each verb does, by path."""

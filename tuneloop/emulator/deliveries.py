@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.jobs import Job, Lifecycle
 from tuneloop.emulator.outgoing import Outcome, Poster, reachable
-from tuneloop.emulator.progress import Lifecycle
 from tuneloop.emulator.switches import SwitchBoard, Switches
 
 Kind = Literal["event", "forged", "sample"]

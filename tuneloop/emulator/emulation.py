@@ -1,5 +1,7 @@
 """One running emulation: the state and services that every provider's routes work with."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,15 +15,13 @@ from starlette.types import ExceptionHandler
 from tuneloop.emulator.clock import Clock
 from tuneloop.emulator.deliveries import Subscription, WebhookStyle
 from tuneloop.emulator.faults import Fault, FaultQueue
-from tuneloop.emulator.jobs import Job, Jobs
+from tuneloop.emulator.jobs import Job, Jobs, Lifecycle, Progress
 from tuneloop.emulator.objects import Objects
-from tuneloop.emulator.progress import Lifecycle, Progress
 from tuneloop.emulator.records import BilledEntry, Billing, RequestLog
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import SwitchBoard
 from tuneloop.emulator.tasks import Tasks
 from tuneloop.emulator.webhooks import Webhooks
-from tuneloop.emulator.weights import fingerprint
 
 WEIGHTS_BYTES = 1_500_000
 """Size of a weights file, unless another is asked for."""
@@ -107,10 +107,11 @@ class Emulation:
             return self.billing.entries(failed | self.tasks.failed())
 
     def weights_mark(self, job: Job, ignored: set[str]) -> str:
-        """Return the fingerprint of a job's dataset and of its request, but for the `ignored` fields."""
+        """Return 64 hexadecimal digits that follow from dataset and request, but for its `ignored` fields."""
         recipe = {name: value for name, value in job.request.items() if name not in ignored}
+        canonical = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
         dataset = self.objects.find(job.dataset)
-        return fingerprint(dataset.etag if dataset else "", recipe)
+        return hashlib.sha256(f"{dataset.etag if dataset else ''}\n{canonical}".encode()).hexdigest()
 
     def close(self) -> None:
         self.state.close()

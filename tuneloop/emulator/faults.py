@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from tuneloop.emulator.progress import Seconds
+from tuneloop.emulator.jobs import Seconds
 from tuneloop.emulator.state import State
 from tuneloop.emulator.switches import Count
 

@@ -1,14 +1,86 @@
-"""The trainings the emulator accepted, and where each stands."""
+"""The trainings that the emulator accepted: their states, how they move through them, and where each stands."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from tuneloop.emulator.clock import Clock
-from tuneloop.emulator.progress import Lifecycle, Position, Progress, moved
 from tuneloop.emulator.state import State, Table
 
 _POLICY = "progress"
+Seconds = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """The states of one provider's jobs, in order, in the provider's own words."""
+
+    states: tuple[str, ...]
+    """From the state at submit to the last one."""
+    failed: str
+    fails_after: str
+    """State in which a bad dataset is noticed: such a job leaves it for `failed`."""
+    trained: str
+    """First state in which the weights can be downloaded."""
+    also_failed: tuple[str, ...] = ()
+    """Further failed states; an error message that is one of these words leads there."""
+    retried: str | None = None
+    """State of a job that was revived after a failure, where it has a word of its own."""
+
+    @property
+    def revivable(self) -> tuple[str, ...]:
+        return (*self.states, self.retried) if self.retried else self.states
+
+    def failed_state(self, error_message: str) -> str:
+        return error_message if error_message in self.also_failed else self.failed
+
+    def has_failed(self, status: str) -> bool:
+        return status == self.failed or status in self.also_failed
+
+    def reached(self, status: str, target: str) -> bool:
+        """Return True if a job in `status` is at `target` or past it; one that failed or was revived is not."""
+        if status not in self.states or target not in self.states:
+            return False
+        return self.states.index(status) >= self.states.index(target)
+
+    def ended(self, status: str) -> bool:
+        return self.has_failed(status) or status == self.states[-1]
+
+
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+class Progress:
+    """When a job leaves a state. Make one with `at_once`, `after_polls` or `after_seconds`.
+
+    Raises:
+        ValueError: for an unknown mode, fewer than one poll, or negative seconds.
+    """
+
+    mode: Literal["at once", "polls", "seconds"]
+    polls: Annotated[int, Field(ge=1)] = 1
+    """Mode `polls`: responses that show a state before the next poll shows the next one."""
+    each_s: Seconds = 0.0
+    """Mode `seconds`: stay in every state that `states_s` does not name."""
+    states_s: Mapping[str, Seconds] = Field(default_factory=dict)
+    """Mode `seconds`: stay in a state by its name."""
+
+    @classmethod
+    def at_once(cls) -> "Progress":
+        """The first poll of a job finds it at its end."""
+        return cls("at once")
+
+    @classmethod
+    def after_polls(cls, polls: int = 1) -> "Progress":
+        """Every `polls`-th poll of a job finds it one state further."""
+        return cls("polls", polls=polls)
+
+    @classmethod
+    def after_seconds(cls, each: float = 0.0, /, **states: float) -> "Progress":
+        """A job stays `each` seconds in a state, or as long as its name says: `INFERENCE_QUEUED=3600`."""
+        return cls("seconds", each_s=each, states_s=states)
+
 
 Mark = Literal["unlisted", "deleted", "queue only"]
 """
@@ -23,7 +95,7 @@ class Conflict(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job(Position):
+class Job:
     """One training, as it stands."""
 
     id: str
@@ -32,6 +104,13 @@ class Job(Position):
     """The accepted request, in the provider's fields."""
     dataset: str
     """Key of the uploaded archive in the object store."""
+    failure: str | None = None
+    """Error with which it fails where the lifecycle says; None for a good dataset."""
+    status: str
+    since: float
+    """Epoch seconds at which it came into this state."""
+    polls: int = 0
+    """Polls that found it in this state."""
     error_message: str | None = None
     created: float
     updated: float
@@ -135,13 +214,39 @@ class Jobs:
 
     def _updated(self, jobs: list[Job], *, polled: bool) -> list[Job]:
         now, policy = self._clock.now(), self.policy
-        return [self._moved(job, moved(job, self.lifecycle, policy, now, polled=polled)) for job in jobs]
+        moved = [_moved(job, self.lifecycle, policy, now, polled=polled) for job in jobs]
+        for before, after in zip(jobs, moved, strict=True):
+            if after != before:
+                self._jobs.change(before.id, **asdict(after))
+        return moved
 
-    def _moved(self, before: Job, after: Job) -> Job:
-        if after == before:
-            return before
-        changed: dict[str, Any] = {"status": after.status, "since": after.since, "polls": after.polls}
-        if after.status != before.status:
-            error = before.failure if self.lifecycle.has_failed(after.status) else None
-            changed |= {"error_message": error, "updated": after.since}
-        return self._jobs.change(before.id, **changed) or before
+
+def _moved(job: Job, lifecycle: Lifecycle, policy: Progress, now: float, *, polled: bool) -> Job:
+    """Return where a job stands now, never further back than before; `polled` if a client asked."""
+    if polled and policy.mode == "polls":
+        job = replace(job, polls=job.polls + 1)
+    while not lifecycle.ended(job.status):
+        left_at = _leaves_at(job, policy, now)
+        if left_at is None:
+            break
+        status = _next_status(job, lifecycle)
+        error = job.failure if lifecycle.has_failed(status) else None
+        job = replace(job, status=status, since=left_at, updated=left_at, polls=0, error_message=error)
+    return job
+
+
+def _leaves_at(job: Job, policy: Progress, now: float) -> float | None:
+    if policy.mode == "at once":
+        return now
+    if policy.mode == "polls":
+        return now if job.polls >= policy.polls else None
+    left_at = job.since + policy.states_s.get(job.status, policy.each_s)
+    return left_at if left_at <= now else None
+
+
+def _next_status(job: Job, lifecycle: Lifecycle) -> str:
+    if job.failure is not None and job.status == lifecycle.fails_after:
+        return lifecycle.failed_state(job.failure)
+    if job.status == lifecycle.retried:
+        return lifecycle.fails_after
+    return lifecycle.states[lifecycle.states.index(job.status) + 1]

@@ -15,8 +15,8 @@ from tuneloop.emulator import calls, control_routes, object_routes
 from tuneloop.emulator.connection import BreakableProtocol, BreakingServer
 from tuneloop.emulator.control import EmulatorControl
 from tuneloop.emulator.emulation import WEIGHTS_BYTES, Emulation
+from tuneloop.emulator.jobs import Progress
 from tuneloop.emulator.middleware import FaultMiddleware
-from tuneloop.emulator.progress import Progress
 from tuneloop.emulator.providers import PROVIDERS
 
 HOST = "127.0.0.1"

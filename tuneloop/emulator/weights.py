@@ -22,12 +22,6 @@ _LAYERS = [
 _CHUNK = 1 << 22
 
 
-def fingerprint(dataset: str, recipe: dict[str, Any]) -> str:
-    """Return what the weights are a function of, as 64 hexadecimal digits; `dataset` is its digest."""
-    canonical = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{dataset}\n{canonical}".encode()).hexdigest()
-
-
 def etag(mark: str, size: int) -> str:
     """Return the ETag, in the form of a multipart upload, which is no MD5 of the content."""
     return f'"{hashlib.sha256(f"{mark}:{size}".encode()).hexdigest()[:32]}-2"'

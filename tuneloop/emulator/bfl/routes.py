@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from tuneloop.emulator.bfl import fields, inference, responses, trainers, webhooks
 from tuneloop.emulator.calls import Handler, Reader, no_fields, route
 from tuneloop.emulator.emulation import Emulation, Provider
-from tuneloop.emulator.progress import Lifecycle, Progress
+from tuneloop.emulator.jobs import Lifecycle, Progress
 
 
 def _routes(emulation: Emulation) -> list[BaseRoute]:

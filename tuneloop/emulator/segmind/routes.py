@@ -18,9 +18,8 @@ from tuneloop.emulator import urls, weights
 from tuneloop.emulator.calls import Call, Handler, Reader, no_fields, route
 from tuneloop.emulator.emulation import Emulation, Provider
 from tuneloop.emulator.job_views import listed, view
-from tuneloop.emulator.jobs import Job
+from tuneloop.emulator.jobs import Job, Lifecycle, Progress
 from tuneloop.emulator.objects import PREFIX
-from tuneloop.emulator.progress import Lifecycle, Progress
 from tuneloop.emulator.segmind import inference, models, responses, trainers, webhooks
 from tuneloop.emulator.segmind.fields import API_KEY, form_fields, id_text, json_fields, keyed, text
 
