@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tuneloop.errors import (
+    AuthenticationFailed,
     InsufficientCredits,
     ProviderError,
     ProviderUnavailable,
@@ -24,7 +25,9 @@ Meaning = tuple[type[ProviderError], str]
 
 _ON_THE_WAY = "a server or proxy on the way does not take such a request; check the base URL and the proxy"
 _USUAL: dict[int, Meaning] = {
+    401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
     402: (InsufficientCredits, "the account has not enough credits; top it up and run again"),
+    405: (RequestRejected, "this method is not served here; check the base URL"),
     407: (RequestRejected, "a proxy on the way asks for a password; put user and password into its variable"),
     409: (
         RequestRejected,

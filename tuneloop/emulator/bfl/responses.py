@@ -44,11 +44,11 @@ class Invalid(calls.Rejected):
     """
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], place: str = "body") -> None:
-        # The link has the version of pydantic that BFL ran, in place of the one that is installed here.
-        links = ({"url": _URL + error["type"]} if "url" in error else {} for error in errors)
-        detail = [
-            {**error, "loc": [place, *error["loc"]], **link} for error, link in zip(errors, links, strict=True)
-        ]
+        detail = [{**error, "loc": [place, *error["loc"]]} for error in errors]
+        for error in detail:
+            if "url" in error:
+                # With the version of pydantic that BFL ran, in place of the one that is installed here.
+                error["url"] = _URL + error["type"]
         # As FastAPI writes it: compact, and what is no JSON (an exception) as an empty object.
         text = json.dumps({"detail": detail}, ensure_ascii=False, separators=(",", ":"), default=lambda _: {})
         # Half a surrogate pair has no UTF-8, but an escape.

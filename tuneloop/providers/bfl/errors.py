@@ -24,13 +24,11 @@ from tuneloop.schemas.training import Phase
 
 _BY_STATUS: dict[int, Meaning] = {
     400: (RequestRejected, "the request was refused as invalid"),
-    401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
     403: (AuthenticationFailed, "the API key may not do this; check the key and the region"),
     404: (
         NotFoundAtProvider,
         "there is no such fine-tune or route; a fine-tune lives only in the region it was made in",
     ),
-    405: (RequestRejected, "this method is not served here; check the base URL"),
     410: (RequestRejected, "this service has been retired and takes no new requests"),
     422: (RequestRejected, "the request was refused as invalid"),
 }

@@ -18,10 +18,8 @@ from tuneloop.providers.status_errors import Meaning, error_by_status
 
 _BY_STATUS: dict[int, Meaning] = {
     400: (RequestRejected, "the request was refused as invalid; the response says which field"),
-    401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
     403: (AuthenticationFailed, "the API key may not do this; check the account's rights to this model"),
     404: (NotFoundAtProvider, "there is no such job, model or route (yet); check the id and the base URL"),
-    405: (RequestRejected, "this method is not served here; check the base URL"),
     406: (RequestRejected, "the request was not accepted; the response says why"),
     410: (RequestRejected, "this model or service has been retired and takes no new requests"),
     422: (RequestRejected, "the request was refused; the response says why"),
