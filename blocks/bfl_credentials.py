@@ -6,8 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tuneloop.http.retries import RUN_POLICY, RequestPolicy
-from tuneloop.orchestration.credentials import AnnouncedWebhook, ApiAddress, ApiKey, ProviderCredentials
+from tuneloop.api import RUN_POLICY, AnnouncedWebhook, ApiAddress, ApiKey, ProviderCredentials, RequestPolicy
 from tuneloop.providers.bfl.client import BflProvider
 
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tuneloop.http.retries import RUN_POLICY, RequestPolicy
-from tuneloop.orchestration.credentials import ApiAddress, ApiKey, ProviderCredentials
+from tuneloop.api import RUN_POLICY, ApiAddress, ApiKey, ProviderCredentials, RequestPolicy
 from tuneloop.providers.segmind.client import BASE_URL, SegmindProvider
 
 

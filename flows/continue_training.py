@@ -8,15 +8,17 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from tuneloop.errors import BudgetExceeded, ConfigurationError, TrainingFailed
-from tuneloop.ledger.ledger import Ledger
-from tuneloop.ledger.training import TrainingLog
-from tuneloop.orchestration.blocks import open_store
-from tuneloop.orchestration.context import open_context
-from tuneloop.orchestration.stages.evaluation import evaluate
-from tuneloop.orchestration.stages.promotion import finish_cancelled_run, promote, stop
-from tuneloop.orchestration.stages.training import train
-from tuneloop.registry.promotions import Registry
+from tuneloop.api import (
+    BudgetExceeded,
+    TrainingFailed,
+    evaluate,
+    find_unfinished_run,
+    finish_cancelled_run,
+    open_context,
+    promote,
+    stop,
+    train,
+)
 
 
 @flow(name="continue-training", flow_run_name="continue-{flow_run}")
@@ -30,15 +32,11 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
         store: The store that has its records: s3-bucket/NAME or local-file-system/NAME.
         cancelled: A person has cancelled that run: collect what was paid, and judge nothing.
     """
-    ledger = Ledger(open_store(store))
-    run = ledger.run(flow_run)
+    run = find_unfinished_run(store, flow_run)
     if run is None:
-        raise ConfigurationError(f"{store} has no run {flow_run}; copy its id from `tuneloop status`")
-    if Registry(ledger).is_run_finished(run, TrainingLog.of(ledger, run).last):
-        ledger.unmark(run)
         return Completed(name="Cached", message="Nothing is left to do for this run.")
     ctx = open_context(store, run.credentials)
-    if cancelled or ledger.is_cancelled(flow_run):
+    if cancelled or ctx.ledger.is_cancelled(flow_run):
         return finish_cancelled_run(ctx, run)
     weights = train(ctx, run)
     try:

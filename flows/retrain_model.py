@@ -7,17 +7,24 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from tuneloop.errors import BudgetExceeded, TrainingFailed
-from tuneloop.orchestration.context import open_context
-from tuneloop.orchestration.run_request import RunRequest, show_plan
-from tuneloop.orchestration.stages.evaluation import evaluate
-from tuneloop.orchestration.stages.preparation import prepare
-from tuneloop.orchestration.stages.promotion import nothing_to_do, promote, stop
-from tuneloop.orchestration.stages.training import train
-from tuneloop.providers.registry import DEFAULT_CREDENTIALS, Recipe
-from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.records import Visibility
-from tuneloop.schemas.training import ModelName
+from tuneloop.api import (
+    DEFAULT_CREDENTIALS,
+    BudgetExceeded,
+    EvaluationConfig,
+    ModelName,
+    Recipe,
+    RunRequest,
+    TrainingFailed,
+    Visibility,
+    evaluate,
+    nothing_to_do,
+    open_context,
+    prepare,
+    promote,
+    show_plan,
+    stop,
+    train,
+)
 
 
 @flow(name="retrain-model", flow_run_name="{model}")

@@ -11,10 +11,11 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.copies import load_copies
 from tuneloop.datasets.sources.s3 import default_client
 from tuneloop.datasets.store import load_manifest
-from tuneloop.errors import StoreError
+from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.evaluation.metrics.clip import Encoder, load
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.blocks import open_account, store_of
+from tuneloop.ledger.training import TrainingLog
+from tuneloop.orchestration.blocks import open_account, open_store, store_of
 from tuneloop.orchestration.store_checks import check_account, check_driver
 from tuneloop.providers.base import Provider
 from tuneloop.providers.registry import recorded_recipe
@@ -113,6 +114,23 @@ def open_context(store: str, credentials: str, *, read_only: bool = False) -> Ru
     identity = check_driver(store, opened)
     check_account(store, opened, identity, provider, read_only=read_only)
     return RunContext(opened, Ledger(opened), provider, limits, store, credentials, identity, str(flow_run.id))
+
+
+def find_unfinished_run(store: str, flow_run_id: str) -> RunRecord | None:
+    """Find what another flow run has left to do; where that is nothing, take its marker away and return None.
+
+    Raises:
+        ConfigurationError: The store's block is missing or of another kind, or the store has no such run.
+        StoreError: It is no store, or not the one it should be.
+    """
+    ledger = Ledger(open_store(store))
+    run = ledger.run(flow_run_id)
+    if run is None:
+        raise ConfigurationError(f"{store} has no run {flow_run_id}; copy its id from `tuneloop status`")
+    if not Registry(ledger).is_run_finished(run, TrainingLog.of(ledger, run).last):
+        return run
+    ledger.unmark(run)
+    return None
 
 
 def load_clip_encoder() -> Encoder | None:

@@ -1,13 +1,16 @@
-"""One tick's work on a store: poll it, emit what was found, and resume its runs."""
+"""A tick of the sensor: poll every store, emit what was found, and resume its runs."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from prefect.artifacts import create_table_artifact
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
 
 from tuneloop.clock import now
 from tuneloop.http.retries import TICK_POLICY
@@ -17,6 +20,7 @@ from tuneloop.orchestration.events import emit_changes, emit_training_event, emi
 from tuneloop.orchestration.recovery import resume_runs
 from tuneloop.orchestration.resume import ResumeResult
 from tuneloop.orchestration.run_queries import note_cancelled
+from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, newer_tick, previous_tick
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.inspection import mark_overdue_notified, mark_status_notified
 from tuneloop.sensor.poll import poll_all
@@ -24,7 +28,36 @@ from tuneloop.sensor.tick import TickResult
 from tuneloop.sensor.transitions import Transition
 
 
-def poll_store(
+def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
+    """Poll every training in progress in these stores, and resume the runs that can continue.
+
+    A tick that starts late leaves that to a newer one. An account that is named, PROVIDER.LABEL, is due at once.
+    """
+    with get_client(sync_client=True) as client:
+        if account is None and (newer := newer_tick(client)):
+            return Completed(name=LATE, message=f"Started late; {newer} polls instead.")
+        previous = previous_tick(client)
+        results = [_poll_store(client, slug, previous, account) for slug in stores]
+        delete_idle_runs(client)
+    in_progress = sum(tick.in_flight for tick, _ in results)
+    idle = not any(resumed.any or tick.changes or tick.overdue for tick, resumed in results)
+    if not idle:
+        _publish_table(stores, results)
+    if problems := [problem for tick, _ in results for problem in tick.problems]:
+        return Failed(message="; ".join(problems))
+    if idle:
+        return Completed(name=IDLE, message=f"{in_progress} trainings in progress, no changes.")
+    counts = {
+        "recorded": sum(len(tick.changes) for tick, _ in results),
+        "resumed": sum(resumed.resumed for _, resumed in results),
+        "continued by another run": sum(resumed.continued for _, resumed in results),
+        "closed": sum(resumed.closed for _, resumed in results),
+    }
+    done = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return Completed(message=f"{in_progress} trainings in progress: {done}.")
+
+
+def _poll_store(
     client: SyncPrefectClient, slug: str, previous: datetime | None, account: str | None
 ) -> tuple[TickResult, ResumeResult]:
     """Poll for one store; what needs a manual fix is among the tick's problems."""
@@ -65,7 +98,7 @@ def _emit(ledger: Ledger, tick: TickResult) -> None:
         emit_unreachable(unreached)
 
 
-def publish_table(stores: list[str], results: list[tuple[TickResult, ResumeResult]]) -> None:
+def _publish_table(stores: list[str], results: list[tuple[TickResult, ResumeResult]]) -> None:
     """Publish what this tick saw and did."""
     table = []
     for store, (tick, resumed) in zip(stores, results, strict=True):
