@@ -5,25 +5,34 @@ BIN := .venv/bin
 ARGS ?=
 BOTH_MINORS := tests/flows/test_held.py tests/flows/test_undecided.py tests/browser/test_held_run.py tests/browser/test_undecided_run.py
 CLIP_TORCH ?= torch==2.13.0 torchvision==0.28.0
+INSTALL := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes --no-deps
+EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
 .PHONY: help setup demo test test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
 
-setup: .venv/.ready ## Make .venv with the locked dependencies and the command tuneloop
+setup: .venv/.ready-dev ## Make .venv with all that development needs; the demo alone needs less
 
+# What runs Tuneloop, and what builds the checkout.
 .venv/.ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tuneloop needs Python 3.11 or newer; name one with PYTHON=…")'
 	@echo "Setting up .venv (about a minute)"
 	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python $(LOCKED) -r constraints.txt
+	@$(BIN)/python $(EDITABLE)
 	@# Some Pythons put an old one into every venv. Nothing here needs it.
 	@$(BIN)/python -m pip uninstall --quiet --yes --disable-pip-version-check setuptools 2>/dev/null || true
 	@touch $@
 
-demo: setup ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
+.venv/.ready-dev: .venv/.ready constraints-dev.txt
+	@echo "Adding what development needs"
+	@$(BIN)/python $(LOCKED) -r constraints-dev.txt
+	@touch $@
+
+demo: .venv/.ready ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
 	@$(BIN)/tuneloop demo $(ARGS)
 
 test: setup browser ## Run all tests (ARGS="tests/datasets -x")
@@ -43,25 +52,25 @@ test-prefect38: setup browser .venv-prefect38/.ready ## Test forms and waiting r
 	@echo "Server 3.8, client 3.9" && SERVER_PYTHON=.venv-prefect38/bin/python $(BIN)/python -m pytest $(BOTH_MINORS) $(ARGS)
 	@echo "Server 3.9, client 3.8" && SERVER_PYTHON=$(BIN)/python .venv-prefect38/bin/python -m pytest $(BOTH_MINORS) $(ARGS)
 
-.venv-prefect38/.ready: constraints.txt constraints-prefect38.txt pyproject.toml
+.venv-prefect38/.ready: constraints.txt constraints-dev.txt constraints-prefect38.txt pyproject.toml
 	@echo "Setting up .venv-prefect38"
 	@$(PYTHON) -m venv --clear .venv-prefect38
-	@for file in constraints.txt constraints-prefect38.txt; do \
-		.venv-prefect38/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $$file || exit 1; done
-	@.venv-prefect38/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv-prefect38/bin/python $(LOCKED) -r constraints.txt -r constraints-dev.txt
+	@.venv-prefect38/bin/python $(LOCKED) -r constraints-prefect38.txt
+	@.venv-prefect38/bin/python $(EDITABLE)
 	@touch $@
 
 test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torch of their own
 	@.venv-clip/bin/python -m pytest tests/evaluation/metrics $(ARGS)
 
 # Torch alone comes without hashes: which build of it is right, and from which index, is the machine's business.
-.venv-clip/.ready: constraints.txt constraints-clip.txt pyproject.toml
+.venv-clip/.ready: constraints.txt constraints-dev.txt constraints-clip.txt pyproject.toml
 	@echo "Setting up .venv-clip (torch is large; its CPU build will do)"
 	@$(PYTHON) -m venv --clear .venv-clip
-	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
-	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check $(CLIP_TORCH)
-	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints-clip.txt
-	@.venv-clip/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv-clip/bin/python $(LOCKED) -r constraints.txt -r constraints-dev.txt
+	@.venv-clip/bin/python $(INSTALL) $(CLIP_TORCH)
+	@.venv-clip/bin/python $(LOCKED) -r constraints-clip.txt
+	@.venv-clip/bin/python $(EDITABLE)
 	@touch $@
 
 crash-test: setup ## Kill the pipeline and spoil its world at points of I/O, and judge the bills (ARGS="--full --json out.json")
@@ -88,9 +97,12 @@ format: setup ## Format the code
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-header --no-annotate
 
-lock: setup ## Renew constraints.txt and constraints-clip.txt
-	@$(LOCK) --extra dev pyproject.toml -o constraints.txt
-	@echo 'open-clip-torch>=3,<4' | $(LOCK) --override .ci/without-torch.txt --constraint constraints.txt \
+lock: setup ## Renew constraints.txt, constraints-dev.txt and constraints-clip.txt
+	@$(LOCK) --group build pyproject.toml -o constraints.txt
+	@$(LOCK) --group dev --constraint constraints.txt \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) pyproject.toml -o constraints-dev.txt
+	@echo 'open-clip-torch>=3,<4' | $(LOCK) --override .ci/without-torch.txt \
+		--constraint constraints.txt --constraint constraints-dev.txt \
 		--no-emit-package torch --no-emit-package torchvision --no-emit-package setuptools - -o constraints-clip.txt
 
 clean: ## Remove what setup, demo and tests have made

@@ -133,16 +133,6 @@ def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(
             assert all(schedule["cron"] and schedule["timezone"] for schedule in deployment.get("schedules", []))
 
 
-def test_constraints_hold_versions_and_hashes_and_no_address() -> None:
-    text = (ROOT / "constraints.txt").read_text()
-    assert "://" not in text
-    entries = re.split(r"\n(?=\S)", text.strip())
-    assert len(entries) > 100
-    for entry in entries:
-        assert re.match(r"[A-Za-z0-9._-]+==\S+", entry), entry[:60]
-        assert "--hash=sha256:" in entry, entry[:60]
-
-
 _COLUMNS = (
     "trainer",
     "provider",

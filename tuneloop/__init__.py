@@ -1,4 +1,6 @@
 """Retrain image models on hosted fine-tuning APIs: paid once, never lost, promoted by a decision.
 
-Plain Python: nothing in here imports Prefect. The stories (what happens, in which order) are in `flows/`.
+The flows (what happens, in which order) are a project's own, in its folder `flows`; they import `tuneloop.api`.
 """
+
+__version__ = "0.1.0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
@@ -45,6 +47,14 @@ def test_wrong_keys_are_an_error_that_names_the_bucket() -> None:
 def test_server_without_keys_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="set TUNELOOP_S3_ACCESS_KEY and TUNELOOP_S3_SECRET_KEY"):
         s3_settings(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=None, s3_secret_key=None))
+
+
+def test_server_that_cannot_be_started_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "moto", None)
+    with pytest.raises(ConfigurationError) as raised:
+        s3_settings(Settings(s3_endpoint=None))
+    assert "moto[server,s3]" in str(raised.value)
+    assert "TUNELOOP_S3_ENDPOINT" in str(raised.value)
 
 
 def test_without_a_server_the_demo_has_one_of_its_own() -> None:

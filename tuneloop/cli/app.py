@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from tuneloop import __version__
 from tuneloop.cli import models, project, stores
 from tuneloop.cli.options import Accounts, JsonFile, Store, StoreOrAddress, TriggerWord
 from tuneloop.cli.terminal import say
@@ -15,12 +16,26 @@ from tuneloop.errors import ConfigurationError, TuneloopError
 from tuneloop.orchestration.server_address import is_address, send_events, trouble_with_server, use_server
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        say(f"tuneloop {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def tuneloop() -> None:
+def tuneloop(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Retrain image models on hosted fine-tuning APIs: paid once, never lost, promoted by a decision."""
 
 
@@ -222,6 +237,9 @@ app.add_typer(stores.app, name="store")
 
 def main() -> None:
     """Run a command; errors of ours are one readable paragraph, not a traceback."""
+    if sys.platform == "win32":
+        say("tuneloop: Windows is not supported, for stores need POSIX file locks; use WSL or Linux", err=True)
+        sys.exit(2)
     try:
         app()
     except (TuneloopError, OSError, ValueError, RuntimeError) as error:

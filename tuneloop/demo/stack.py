@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -142,9 +143,14 @@ def s3_settings(settings: Settings) -> Settings:
     """The user's server and keys, or keys for one that is to be started. The demo's own programs do not get them.
 
     Raises:
-        ConfigurationError: A server is named without its keys.
+        ConfigurationError: A server is named without its keys, or none is named and none can be started.
     """
     if settings.s3_endpoint is None:
+        if find_spec("moto") is None:
+            raise ConfigurationError(
+                "--store s3 starts a server with moto, which is not installed: `pip install 'moto[server,s3]'`, or "
+                "`make setup` in a checkout; or name a server of yours in TUNELOOP_S3_ENDPOINT"
+            )
         return settings.model_copy(update={"s3_access_key": "demo", "s3_secret_key": SecretStr("demo-secret")})
     if settings.s3_access_key is None or settings.s3_secret_key is None:
         raise ConfigurationError(
@@ -156,12 +162,6 @@ def s3_settings(settings: Settings) -> Settings:
 
 def _start_s3(processes: Processes) -> str:
     """Start an S3 server and return its address."""
-    try:
-        import moto  # noqa: F401, PLC0415 - an extra, asked for only here
-    except ImportError:
-        raise ConfigurationError(
-            "--store s3 needs moto[server], or an S3 server named by TUNELOOP_S3_ENDPOINT and its keys"
-        ) from None
     port = free_port()
     processes.start("s3", "moto.server", "-H", "127.0.0.1", "-p", str(port))
     processes.wait_until("s3", lambda: responds(f"http://127.0.0.1:{port}/moto-api/data.json"))
