@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tuneloop import api
 from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.registry import PROVIDERS
@@ -72,7 +74,7 @@ def test_tuneloop_commands_and_options_exist(document: Path) -> None:
         words = shlex.split(command)
         if words[0] not in {"tuneloop", ".venv/bin/tuneloop"}:
             continue
-        command_words = words[1:3] if words[1] == "store" else words[1:2]
+        command_words = words[1:3] if words[1] == "store" else [word for word in words[1:2] if word[0] != "-"]
         shown = subprocess.run(
             [sys.executable, "-m", "tuneloop.cli.app", *command_words, "--help"],
             capture_output=True, text=True, check=False, env={"COLUMNS": "200", "TERM": "dumb"},
@@ -92,6 +94,15 @@ def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
     for name in Settings.model_fields:
         assert f"`TUNELOOP_{name.upper()}`" in text
+
+
+def test_api_is_named_whole_and_its_examples_import_nothing_else_of_the_library() -> None:
+    text = (ROOT / "docs" / "your-own-flows.md").read_text()
+    table = "".join(line for line in text.splitlines() if line.startswith("| "))
+    assert {name for name in re.findall(r"`(\w+)`", table) if name != "tuneloop"} == set(api.__all__)
+    for example in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        found = {node.module for node in ast.walk(ast.parse(example)) if isinstance(node, ast.ImportFrom)}
+        assert {name for name in found if str(name).startswith("tuneloop")} <= {"tuneloop.api"}
 
 
 def test_every_check_of_a_dataset_is_explained_with_its_severity() -> None:

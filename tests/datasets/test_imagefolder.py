@@ -221,7 +221,7 @@ def test_parquet_table_is_named_where_pyarrow_is_missing(folder: Path, monkeypat
     (told,) = errors_of(folder)
     assert told == (
         "metadata.parquet: is read with pyarrow, which is not installed; install it with "
-        "`.venv/bin/python -m pip install -e '.[hub]'`"
+        "`pip install 'tuneloop[hub]'`"
     )
 
 

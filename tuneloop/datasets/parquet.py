@@ -17,7 +17,7 @@ from tuneloop.datasets.sources import limits
 from tuneloop.datasets.sources.names import name_problem
 from tuneloop.errors import DatasetError
 
-_EXTRA = ".venv/bin/python -m pip install -e '.[hub]'"
+_EXTRA = "pip install 'tuneloop[hub]'"
 _TEXTS_AT_A_TIME = 1000
 _IMAGES_AT_A_TIME = 8
 _MAX_TEXT_BYTES = 1 << 30

@@ -148,8 +148,8 @@ def s3_settings(settings: Settings) -> Settings:
     if settings.s3_endpoint is None:
         if find_spec("moto") is None:
             raise ConfigurationError(
-                "--store s3 starts a server with moto, which is not installed: `pip install 'moto[server,s3]'`, or "
-                "`make setup` in a checkout; or name a server of yours in TUNELOOP_S3_ENDPOINT"
+                "--store s3 needs moto, which is not installed: `pip install 'moto[server,s3]'`, in a checkout "
+                "`make setup`, or name an S3 server of yours in TUNELOOP_S3_ENDPOINT"
             )
         return settings.model_copy(update={"s3_access_key": "demo", "s3_secret_key": SecretStr("demo-secret")})
     if settings.s3_access_key is None or settings.s3_secret_key is None:

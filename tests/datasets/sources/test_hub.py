@@ -182,8 +182,7 @@ def test_library_that_is_missing_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(DatasetError) as caught:
         open_and_close(ADDRESS)
     assert str(caught.value) == (
-        "hf:// needs huggingface_hub, which is not installed; install it with "
-        "`.venv/bin/python -m pip install -e '.[hub]'`"
+        "hf:// needs huggingface_hub, which is not installed; install it with `pip install 'tuneloop[hub]'`"
     )
 
 

@@ -79,7 +79,7 @@ def test_missing_extra_is_told_with_the_command_that_installs_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(ConfigurationError, match=r"extra clip is not installed .*pip install -e '\.\[clip\]'"):
+    with pytest.raises(ConfigurationError, match=r"extra clip is not installed .*pip install 'tuneloop\[clip\]'"):
         load(str(folder))
 
 

@@ -102,8 +102,7 @@ def _library() -> Any:
         _ = hub.HfApi, hub.hf_hub_download  # loaded at their first use, with what they need
     except ImportError:
         raise DatasetError(
-            "hf:// needs huggingface_hub, which is not installed; install it with "
-            "`.venv/bin/python -m pip install -e '.[hub]'`"
+            "hf:// needs huggingface_hub, which is not installed; install it with `pip install 'tuneloop[hub]'`"
         ) from None
     import_module("huggingface_hub.utils").disable_progress_bars()
     return hub

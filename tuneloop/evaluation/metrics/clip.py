@@ -224,7 +224,7 @@ def _open_clip(choice: ModelChoice) -> Any:
         return importlib.import_module("open_clip")
     except ModuleNotFoundError as error:
         reason = f"the extra clip is not installed (there is no {error.name})"
-        remedy = "install it with `.venv/bin/python -m pip install -e '.[clip]'`"
+        remedy = "install it with `pip install 'tuneloop[clip]'`"
     except Exception as error:  # noqa: BLE001 - whatever torch and torchvision raise at import
         reason = f"open_clip cannot be imported ({_summary(error)})"
         remedy = "install a torch and a torchvision that fit each other"
