@@ -9,14 +9,16 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes --no-deps
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help setup demo test test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
+.PHONY: help install setup demo test test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
 
-setup: .venv/.ready-dev ## Make .venv with all that development needs; the demo alone needs less
+install: .venv/.ready ## Make .venv with what Tuneloop needs to run, and the command tuneloop
 
-# What runs Tuneloop, and what builds the checkout.
+setup: .venv/.ready-dev ## The same, with what development needs on top
+
+# The runtime, and the build backend of this checkout.
 .venv/.ready: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tuneloop needs Python 3.11 or newer; name one with PYTHON=…")'
 	@echo "Setting up .venv (about a minute)"
@@ -32,7 +34,7 @@ setup: .venv/.ready-dev ## Make .venv with all that development needs; the demo 
 	@$(BIN)/python $(LOCKED) -r constraints-dev.txt
 	@touch $@
 
-demo: .venv/.ready ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
+demo: install ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
 	@$(BIN)/tuneloop demo $(ARGS)
 
 test: setup browser ## Run all tests (ARGS="tests/datasets -x")
