@@ -21,6 +21,7 @@ from tuneloop.api import (
     open_context,
     prepare,
     promote,
+    show_in_form,
     show_plan,
     stop,
     train,
@@ -51,8 +52,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     Args:
         model: Name of the model: small letters, digits and hyphens.
         dataset: A folder as the worker sees it, a zip file, the https:// address of a zip, s3://bucket/prefix or
-            hf://datasets/OWNER/NAME. Captions are .txt files beside the images; Kontext takes pairs, NN_start
-            and NN_end.
+            hf://datasets/OWNER/NAME.
         recipe: The trainer and its settings.
         evaluation: What is rendered to evaluate the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
@@ -77,3 +77,7 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         return promote(ctx, run, weights, decision)
     except (BudgetExceeded, TrainingFailed) as error:
         return stop(ctx, run, error)
+
+
+# The rest is set in the deployment's file.
+show_in_form(retrain_model, "model", "dataset", "dry_run", "force_reason", "recipe")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect.exceptions import ParameterTypeError
 
 from flows.retrain_model import retrain_model
 from tests.datasets.images import JPEG, PNG
 from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
+from tuneloop.providers.registry import TRAINERS
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
 from tuneloop.schemas.evaluation import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.recipe_form import to_form
 from tuneloop.schemas.training import Account, TrainingIdentity
 
 MINIMAL = """
@@ -37,32 +41,37 @@ KEY = "1acb533b8e63b4b7ff6a3ca964a603ca848706074b527925db839136d4b377eb"
 KEY_WITH_STEPS = "8ceec491a891865eda89a4667d306e92aa2cfe67b9b4c8a6abdb6d25267934bb"
 PLAN = "3f9f2a808d87d0b4"
 
+_EMPTY: dict[str, Any] = {"string": "", "integer": None, "number": None, "boolean": False, "object": {}}
+"""What the form posts of a field that nobody has filled in."""
+SETTINGS: dict[str, list[dict[str, Any]]] = {
+    "flux-lora": [
+        {"machine_type": "NVIDIA_H100", "advance_parameters": {"steps": 700, "lora_rank": 8}},
+        {"normalize": {"reencode": "png"}, "advance_parameters": {"learning_rate": 1e-4, "auto_caption": True}},
+    ],
+    "kontext-lora": [{"segmind_public": True, "advance_parameters": {"steps": 300}}],
+    "qwen-lora": [{"advance_parameters": {"learning_rate": 4e-4}}],
+    "bfl-finetune": [{"iterations": 500, "lora_rank": 16, "captioning": False}],
+}
+
 
 def validated(parameters: Any) -> dict[str, Any]:
     """The values a run gets, after the way over the wire."""
     return retrain_model.validate_parameters(json.loads(json.dumps(parameters)))
 
 
-def clicked(typed: dict[str, Any]) -> dict[str, Any]:
-    """What the form posts: every default that its schema shows, beneath what a person has typed."""
-    schema = retrain_model.parameters.model_dump()
-    return dict(_beneath(_posted(schema, schema["definitions"]), typed))
+def clicked(written: dict[str, Any]) -> dict[str, Any]:
+    """What the form posts for a deployment: all that it shows, empty where nobody has typed anything."""
+    shape = retrain_model.parameters.properties
+    recipe = _posted(shape["recipe"]["properties"], to_form(written["recipe"], TRAINERS))
+    return {**_posted(shape, written), "recipe": recipe}
 
 
-def _posted(shape: dict[str, Any], definitions: dict[str, Any]) -> Any:
-    if "default" in shape:
-        return shape["default"]
-    if "anyOf" in shape:
-        return _posted(shape["anyOf"][0], definitions)
-    if "$ref" in shape:
-        return _posted(definitions[shape["$ref"].rpartition("/")[2]], definitions)
-    return {name: _posted(item, definitions) for name, item in shape.get("properties", {}).items()} or None
+def _posted(shape: dict[str, Any], filled: dict[str, Any]) -> dict[str, Any]:
+    return {name: filled.get(name, field.get("default", _EMPTY[field["type"]])) for name, field in shape.items()}
 
 
-def _beneath(defaults: Any, typed: Any) -> Any:
-    if not isinstance(defaults, dict) or not isinstance(typed, dict):
-        return typed
-    return {**defaults, **{name: _beneath(defaults.get(name), value) for name, value in typed.items()}}
+def validated_recipe(recipe: dict[str, Any]) -> Any:
+    return validated({"model": "robot", "dataset": "images", "recipe": recipe})["recipe"]
 
 
 def key_of(values: dict[str, Any], dataset_digest: str = "0" * 64) -> str:
@@ -81,9 +90,6 @@ def plan_of(values: dict[str, Any]) -> str:
 def test_form_that_posts_every_default_means_the_same_training_and_plan(text: str) -> None:
     written = yaml.safe_load(text)
     posted = clicked(written)
-    assert posted["recipe"]["machine_type"] == "NVIDIA_A100_40GB"
-    assert posted["recipe"]["advance_parameters"]["lora_rank"] is None
-    assert posted["evaluation"]["settings"] == {"endpoint": "default"}
     assert key_of(validated(posted)) == key_of(validated(written))
     assert (
         plan_of(validated(posted))
@@ -123,13 +129,49 @@ def dataset_digest(folder: Path, recipe: FluxLoraRecipe) -> str:
     return scan(folder, rule).manifest.digest
 
 
-def test_every_field_of_the_form_has_a_name() -> None:
-    """Prefect calls a field without a title of its own, or of what it refers to, just "Field"."""
-    schema = retrain_model.parameters.model_dump()
-    nameless = [
-        name
-        for shape in (schema, *schema["definitions"].values())
-        for name, field in shape.get("properties", {}).items()
-        if not field.keys() & {"title", "$ref"}
-    ]
-    assert not nameless
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_recipe_of_a_file_and_its_form_mean_the_same(trainer: str) -> None:
+    for others in ({}, *SETTINGS[trainer]):
+        written = {**TRAINERS[trainer].example_for("ROBOX"), **others}
+        shown = to_form(written, TRAINERS)
+        assert shown.keys() <= {
+            "trainer",
+            "trigger_word",
+            "default_caption",
+            "steps",
+            "learning_rate",
+            "parameters",
+        }
+        assert validated_recipe(shown) == validated_recipe(written)
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        (
+            {"trainer": "kontext-lora", "default_caption": "a hat", "trigger_word": "ROBOX"},
+            "trigger_word: kontext-lora",
+        ),
+        ({"trainer": "flux-lora", "steps": 5, "parameters": {"steps": 6}}, "steps: is set twice"),
+        ({"trainer": "flux-lora", "parameters": {"lora_rnk": 6}}, "lora_rnk"),
+        ({"trainer": "flux-lora", "parameters": [6]}, "parameters: should be a JSON object"),
+        ({"trainer": "flux-lora", "steps": -1}, "steps"),
+        ({"trainer": "sdxl"}, "sdxl"),
+    ],
+)
+def test_value_that_no_trainer_takes_is_refused_by_its_name(typed: dict[str, Any], word: str) -> None:
+    subject = (
+        {"default_caption": "a photo of ROBOX", "trigger_word": "ROBOX"} if typed["trainer"] == "flux-lora" else {}
+    )
+    with pytest.raises(ParameterTypeError, match=re.escape(word)):
+        validated({"model": "robot", "dataset": "images", "recipe": {**subject, **typed}})
+
+
+def test_form_has_few_fields_and_none_that_may_be_null() -> None:
+    shape = retrain_model.parameters.model_dump()
+    assert [*shape["properties"]] == ["model", "dataset", "dry_run", "force_reason", "recipe"]
+    assert "null" not in json.dumps(shape)
+    assert not shape["definitions"]
+    for field in (*shape["properties"].values(), *shape["properties"]["recipe"]["properties"].values()):
+        assert field["title"]
+        assert field["description"]

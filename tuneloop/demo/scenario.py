@@ -16,6 +16,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.local_server.processes import ProgramFailed
 from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.run_form import fill_form
 from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_ended
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 from tuneloop.providers.registry import TRAINERS
@@ -64,6 +65,7 @@ def set_parameters(parameters: dict[str, Any]) -> None:
         found = client.read_deployment_by_name(MODEL_DEPLOYMENT)
         merged = {**(found.parameters or {}), **parameters}
         client.update_deployment(found.id, DeploymentUpdate(parameters=merged))
+        fill_form(client, client.read_deployment(found.id))
 
 
 def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report) -> FlowRun:

@@ -32,6 +32,7 @@ from tuneloop.orchestration.deployment_files import (
     named_blocks,
     named_twice,
 )
+from tuneloop.orchestration.run_form import fill_form
 from tuneloop.orchestration.server_address import server_url
 from tuneloop.orchestration.stores import prepare_stores
 from tuneloop.settings import Settings
@@ -86,6 +87,8 @@ def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
         for file, entries in everything.items():
             lines += _deploy(here, file, [key for key in entries if key not in missing])
         ours = _ours(client, here, declared)
+        for key in ours.keys() & declared.keys():
+            fill_form(client, ours[key])
         lines += _pause_again(client, before, declared)
         lines += _remove_undeclared(client, ours, declared, keep=keep)
     return [*lines, *(f"{name} is not deployed yet: {what}" for (_, name), what in missing.items())]

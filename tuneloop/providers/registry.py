@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar, Union, cast
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from tuneloop import redaction
 from tuneloop.errors import ConfigurationError
@@ -16,8 +17,8 @@ from tuneloop.providers.bfl import webhook as bfl_webhook
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.segmind import webhook as segmind_webhook
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
-from tuneloop.schemas.form import AnyOfSchema
 from tuneloop.schemas.recipe_fields import AdoptedRecipe, BaseRecipe, trainer_of
+from tuneloop.schemas.recipe_form import RecipeFormSchema, from_form
 from tuneloop.schemas.render_settings import SERVICES, ServiceSettings, endpoint_of
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ if TYPE_CHECKING:
     Trainer: TypeAlias = str
 else:
     _BY_TRAINER = Field(discriminator="trainer")
-    Recipe = Annotated[Union[tuple(TRAINERS.values())], _BY_TRAINER, AnyOfSchema()]  # noqa: UP007 - of many
+    _typed = BeforeValidator(partial(from_form, recipes=TRAINERS))
+    Recipe = Annotated[Annotated[Union[tuple(TRAINERS.values())], _BY_TRAINER], _typed, RecipeFormSchema(TRAINERS)]  # noqa: UP007
     RecordedRecipe = Annotated[Union[(*TRAINERS.values(), *ADOPTED.values())], _BY_TRAINER]
     Trainer = Literal[tuple(TRAINERS)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, create_model
@@ -53,6 +54,9 @@ class BaseRecipe(FrozenModel):
     """What the trainer's pages say about datasets."""
     example: ClassVar[dict[str, JsonValue]]
     """The fields that it demands, for images of a subject that `{trigger}` stands for."""
+
+    form_fields: ClassVar[Mapping[str, str]] = {}
+    """Where settings are that the run form has by another name, such as `advance_parameters.steps`."""
 
     if TYPE_CHECKING:
         trainer: str = ""

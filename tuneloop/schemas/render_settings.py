@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.frozen import FrozenModel
 
 
 class DefaultRender(FrozenModel):
     """Render as the recipe's own service does by default."""
 
-    model_config = ConfigDict(title="Default of the recipe", json_schema_extra=discriminated_by("endpoint"))
-
     endpoint: Literal["default"] = "default"
-    """Which service renders: the recipe's own; the tab above sets it."""
+    """Which service renders: the recipe's own."""
 
 
 class ServiceSettings(FrozenModel):
@@ -43,14 +40,13 @@ SERVICES: dict[str, type[ServiceSettings]] = {}
 
 
 class _AnyService:
-    """Validates by the endpoint's name among the services that are registered, and shows all of them as a form."""
+    """Validates by the endpoint's name among the services that are registered."""
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(_validated)
 
-    def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        members: list[type[FrozenModel]] = [DefaultRender, *SERVICES.values()]
-        return handler(core_schema.union_schema([member.__pydantic_core_schema__ for member in members]))
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "object"}
 
 
 def _validated(value: Any) -> DefaultRender | ServiceSettings:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from tuneloop.providers.base import Price
 from tuneloop.schemas.dataset import DatasetRequirements
-from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
 
@@ -20,12 +20,11 @@ _CENTS_BEYOND = 600
 class BflProRender(ServiceSettings):
     """Render with BFL's flux-pro-finetuned. Source: BFL, OpenAPI."""
 
-    model_config = ConfigDict(title="FLUX pro finetuned (BFL)", json_schema_extra=discriminated_by("endpoint"))
     cents_per_image: ClassVar[float | None] = 6
     """Source: BFL, pricing."""
 
     endpoint: Literal["flux-pro-finetuned"] = "flux-pro-finetuned"
-    """Which service renders; the tab above sets it."""
+    """Which service renders."""
     finetune_strength: float = Field(default=1.1, ge=0, le=2)
     """Strength of the fine-tune, 0 to 2."""
     steps: int = Field(default=40, ge=1, le=50)
@@ -54,14 +53,11 @@ def _within_ultra(ratio: str) -> str:
 class BflUltraRender(ServiceSettings):
     """Render with BFL's flux-pro-1.1-ultra-finetuned. Source: BFL, OpenAPI."""
 
-    model_config = ConfigDict(
-        title="FLUX 1.1 ultra finetuned (BFL)", json_schema_extra=discriminated_by("endpoint")
-    )
     cents_per_image: ClassVar[float | None] = 7
     """Source: BFL, pricing."""
 
     endpoint: Literal["flux-pro-1.1-ultra-finetuned"] = "flux-pro-1.1-ultra-finetuned"
-    """Which service renders; the tab above sets it."""
+    """Which service renders."""
     finetune_strength: float = Field(default=1.2, ge=0, le=2)
     """Strength of the fine-tune, 0 to 2."""
     aspect_ratio: Annotated[str, AfterValidator(_within_ultra)] = "16:9"
@@ -80,7 +76,6 @@ class BflFinetuneRecipe(BaseRecipe):
     Sources: BFL, finetune page (fields, ranges, defaults); BFL, OpenAPI (a third priority).
     """
 
-    model_config = ConfigDict(title="FLUX pro fine-tune (BFL)", json_schema_extra=discriminated_by("trainer"))
     provider: ClassVar[str] = "bfl"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (BflProRender, BflUltraRender)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
@@ -91,10 +86,11 @@ class BflFinetuneRecipe(BaseRecipe):
     More than 20 are taken, and end as "Request Moderated" once the training is submitted (BFL, flux issue 417),
     so they are refused here. No page says how large the zip may be.
     """
+    form_fields: ClassVar[Mapping[str, str]] = {"steps": "iterations"}
     example: ClassVar[dict[str, JsonValue]] = {"mode": "character", "trigger_word": "{trigger}"}
 
     trainer: Literal["bfl-finetune"] = "bfl-finetune"
-    """Which trainer this is; the tab above sets it."""
+    """Which trainer this is."""
     mode: Literal["general", "character", "style", "product"]
     """What the images are of; it decides how they are captioned. general describes the whole image."""
     trigger_word: str = Field(default="TOK", min_length=1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from tuneloop.schemas.dataset import DatasetRequirements, ImageFormat
-from tuneloop.schemas.form import discriminated_by
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
@@ -52,10 +52,8 @@ class _FluxDevFields(ServiceSettings):
 class FluxDevRender(_FluxDevFields):
     """Render with Segmind's flux-dev-finetuned. Source: Segmind, Flux Dev Finetuned page."""
 
-    model_config = ConfigDict(title="Flux Dev Finetuned (Segmind)", json_schema_extra=discriminated_by("endpoint"))
-
     endpoint: Literal["flux-dev-finetuned"] = "flux-dev-finetuned"
-    """Which service renders; the tab above sets it."""
+    """Which service renders."""
 
 
 class ModelEndpointRender(_FluxDevFields):
@@ -65,12 +63,8 @@ class ModelEndpointRender(_FluxDevFields):
     without the id, and for Kontext an `image` beside it, is our assumption.
     """
 
-    model_config = ConfigDict(
-        title="The model's own address (Segmind)", json_schema_extra=discriminated_by("endpoint")
-    )
-
     endpoint: Literal["model-slug"] = "model-slug"
-    """Which service renders; the tab above sets it."""
+    """Which service renders."""
 
 
 class FluxLoraAdvanced(FrozenModel):
@@ -78,8 +72,6 @@ class FluxLoraAdvanced(FrozenModel):
 
     Source: Segmind, Flux fine-tuning page. It shows one example value each, and no ranges or defaults.
     """
-
-    model_config = ConfigDict(title="Advanced parameters")
 
     auto_caption: bool | None = None
     """Let Segmind caption the images that have no caption. Page example: true."""
@@ -128,8 +120,6 @@ class FluxLoraAdvanced(FrozenModel):
 class KontextLoraAdvanced(FrozenModel):
     """Segmind's advance_parameters for Kontext. Source: Segmind, Flux Kontext fine-tuning page; no ranges."""
 
-    model_config = ConfigDict(title="Advanced parameters")
-
     learning_rate: float | None = Field(default=None, gt=0)
     """Learning rate, above 0; its range is undocumented. Page example: 0.0004."""
     steps: int | None = Field(default=None, gt=0)
@@ -138,8 +128,6 @@ class KontextLoraAdvanced(FrozenModel):
 
 class QwenLoraAdvanced(FrozenModel):
     """Segmind's advance_parameters for Qwen. Source: Segmind, Qwen fine-tuning page; no ranges."""
-
-    model_config = ConfigDict(title="Advanced parameters")
 
     steps: int | None = Field(default=None, gt=0)
     """Training steps, above 0; their range is undocumented. Page example: 1000."""
@@ -153,6 +141,7 @@ class _SegmindRecipe(BaseRecipe):
     provider: ClassVar[str] = "segmind"
     excluded_from_key: ClassVar[frozenset[str]] = frozenset({"machine_type", "segmind_public"})
 
+    form_fields: ClassVar[Mapping[str, str]] = {"default_caption": "instance_prompt"}
     base_model: ClassVar[str]
     theme: ClassVar[str]
     """What the trainer's page sends beside the recipe."""
@@ -169,7 +158,6 @@ class _SegmindRecipe(BaseRecipe):
 class FluxLoraRecipe(_SegmindRecipe):
     """Train a Flux LoRA on Segmind."""
 
-    model_config = ConfigDict(title="Flux LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
     base_model: ClassVar[str] = "FLUX"
     theme: ClassVar[str] = "FLUX"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
@@ -183,7 +171,7 @@ class FluxLoraRecipe(_SegmindRecipe):
     example: ClassVar[dict[str, JsonValue]] = _SUBJECT
 
     trainer: Literal["flux-lora"] = "flux-lora"
-    """Which trainer this is; the tab above sets it."""
+    """Which trainer this is."""
     instance_prompt: str = Field(min_length=1)
     """What the images show. Also the caption of images without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
@@ -201,7 +189,6 @@ class FluxLoraRecipe(_SegmindRecipe):
 class KontextLoraRecipe(_SegmindRecipe):
     """Train a Flux Kontext LoRA on Segmind: a model that edits images, learned from pairs."""
 
-    model_config = ConfigDict(title="Flux Kontext LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
     base_model: ClassVar[str] = "FLUX"
     theme: ClassVar[str] = "KONTEXT"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
@@ -213,7 +200,7 @@ class KontextLoraRecipe(_SegmindRecipe):
     example: ClassVar[dict[str, JsonValue]] = {"instance_prompt": "give the robot a hat"}
 
     trainer: Literal["kontext-lora"] = "kontext-lora"
-    """Which trainer this is; the tab above sets it. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
+    """Which trainer this is. The dataset holds NN_start, NN_end and, if wanted, NN.txt."""
     instance_prompt: str = Field(min_length=1)
     """The edit, as an instruction. Also the caption of pairs without an NN.txt."""
     machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
@@ -225,7 +212,6 @@ class KontextLoraRecipe(_SegmindRecipe):
 class QwenLoraRecipe(_SegmindRecipe):
     """Train a Qwen LoRA on Segmind, whose page says nothing about datasets."""
 
-    model_config = ConfigDict(title="Qwen LoRA (Segmind)", json_schema_extra=discriminated_by("trainer"))
     base_model: ClassVar[str] = "QWEN"
     theme: ClassVar[str] = "QWEN"
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
@@ -235,7 +221,7 @@ class QwenLoraRecipe(_SegmindRecipe):
     example: ClassVar[dict[str, JsonValue]] = _SUBJECT
 
     trainer: Literal["qwen-lora"] = "qwen-lora"
-    """Which trainer this is; the tab above sets it."""
+    """Which trainer this is."""
     instance_prompt: str = Field(min_length=1)
     """What the images show. Also the caption of images without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)

@@ -1,0 +1,43 @@
+"""What the run form of a flow shows, and the values that it starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.responses import DeploymentResponse
+
+from tuneloop.providers.registry import TRAINERS
+from tuneloop.schemas.recipe_form import to_form
+
+
+def show_in_form(flow: Flow[..., Any], *names: str) -> None:
+    """Let the run form of a flow show some of its parameters, in this order. A deployment's file sets the others.
+
+    A field that may be left empty is shown as one field: Prefect shows a tab for null, which says nothing.
+    """
+    schema = flow.parameters
+    shown = {name: _without_null(schema.properties[name]) for name in names}
+    for position, field in enumerate(shown.values()):
+        field["position"] = position
+    schema.properties = shown
+    schema.required = [name for name in schema.required if name in shown]
+    # No field that is left refers to one.
+    schema.definitions = {}
+
+
+def fill_form(client: SyncPrefectClient, found: DeploymentResponse) -> None:
+    """Let the form of a deployment start with the recipe of its file, field by field."""
+    recipe = (found.parameters or {}).get("recipe")
+    if isinstance(recipe, dict) and (shown := to_form(recipe, TRAINERS)) != recipe:
+        parameters = {**found.parameters, "recipe": shown}
+        client.update_deployment(found.id, DeploymentUpdate(parameters=parameters))
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return field
+    return {**{name: item for name, item in field.items() if name not in {"anyOf", "default"}}, **kinds[0]}
