@@ -131,14 +131,18 @@ class RunForm:
 
     page: Page
 
-    def members(self) -> list[str]:
-        """Titles of what the recipe may be."""
-        return self.page.locator("form").get_by_role("tablist").first.get_by_role("tab").all_inner_texts()
+    def height_px(self) -> int:
+        """Height of the page."""
+        return int(self.page.evaluate("document.documentElement.scrollHeight"))
 
-    def choose(self, member: str) -> None:
-        """Choose what the recipe is."""
-        self.page.get_by_role("tab", name=member, exact=True).click()
-        expect(self.page.get_by_role("tabpanel", name=member, exact=True)).to_be_visible()
+    def choose(self, trainer: str) -> None:
+        """Choose the trainer."""
+        self.page.get_by_role("button", name="Select Trainer").click()
+        self.page.get_by_role("option", name=trainer, exact=True).click()
+
+    def others(self, text: str) -> None:
+        """Type the JSON of the trainer's other settings."""
+        self.page.locator("form .cm-content").fill(text)
 
     def field(self, label: str) -> Locator:
         """The input of a field, by its whole label."""

@@ -86,7 +86,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
     camera.keep("deployments", "deployments", "sensor")
     camera.keep("deployment", f"deployments/deployment/{deployment}", "Next Run")
-    camera.keep("run-form", f"deployments/deployment/{deployment}/run", "Trigger Word")
+    camera.keep("run-form", f"deployments/deployment/{deployment}/run", "Trigger word")
     camera.keep("blocks", "blocks", "Segmind Credentials")
     camera.keep("block-form", "blocks/catalog/segmind-credentials/create", "Api Key")
     _retrain(stack, runs, images, None)

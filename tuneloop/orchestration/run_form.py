@@ -9,6 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
 
+from tuneloop.orchestration.deployment_files import flow_of
 from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.recipe_form import to_form
 
@@ -29,11 +30,15 @@ def show_in_form(flow: Flow[..., Any], *names: str) -> None:
 
 
 def fill_form(client: SyncPrefectClient, found: DeploymentResponse) -> None:
-    """Let the form of a deployment start with the recipe of its file, field by field."""
-    recipe = (found.parameters or {}).get("recipe")
-    if isinstance(recipe, dict) and (shown := to_form(recipe, TRAINERS)) != recipe:
-        parameters = {**found.parameters, "recipe": shown}
-        client.update_deployment(found.id, DeploymentUpdate(parameters=parameters))
+    """Give a deployment the form of its flow, which starts with the recipe of its file, field by field.
+
+    Prefect's own deploy makes the form from the flow's signature anew.
+    """
+    parameters = dict(found.parameters or {})
+    if isinstance(recipe := parameters.get("recipe"), dict):
+        parameters["recipe"] = to_form(recipe, TRAINERS)
+    form = flow_of(found.entrypoint or "").parameters.model_dump()
+    client.update_deployment(found.id, DeploymentUpdate(parameters=parameters, parameter_openapi_schema=form))
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
