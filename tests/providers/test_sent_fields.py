@@ -60,12 +60,6 @@ def test_way_of_preparing_is_another_training_and_leaving_it_out_is_none(name: s
     assert len(set(keys)) == 3
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_form_begins_with_the_trainer_and_ends_with_how_images_are_prepared(name: str) -> None:
-    shown = list(type(recipe_named(name)).model_json_schema()["properties"])
-    assert (shown[0], shown[-1]) == ("trainer", "normalize")
-
-
 def test_every_adopted_recipe_has_it_too() -> None:
     for adopted in ADOPTED.values():
         assert adopted(job_id="an id").normalize is None
