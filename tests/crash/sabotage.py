@@ -11,7 +11,7 @@ from tuneloop.errors import ProviderError, RateLimited, RequestRejected
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger import collection
 from tuneloop.orchestration import polling
-from tuneloop.orchestration.resume import ResumeResult
+from tuneloop.orchestration.recovery import ResumeResult
 from tuneloop.providers.base import SubmitMargins
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.storage.local import LocalDirectory

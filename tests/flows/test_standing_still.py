@@ -25,8 +25,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider
-from tuneloop.orchestration.recovery import resume_runs
-from tuneloop.orchestration.resume import ResumeResult
+from tuneloop.orchestration.recovery import ResumeResult, resume_runs
 from tuneloop.orchestration.run_queries import Watcher
 from tuneloop.orchestration.sensor_runs import pool_problems, sensor_problems
 from tuneloop.schemas.records import Held

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from rich.console import Console, Group
 from rich.table import Column, Table
@@ -20,7 +19,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import orphaned_jobs
 from tuneloop.orchestration.blocks import all_credentials, open_account, open_store, store_problem
-from tuneloop.orchestration.run_queries import Watcher, ids_of, pages, read_runs
+from tuneloop.orchestration.run_queries import Watcher, runs_by_id
 from tuneloop.orchestration.sensor_runs import pool_problems, sensor_problems
 from tuneloop.orchestration.stores import shared_labels
 from tuneloop.providers.base import Provider
@@ -68,11 +67,7 @@ def _query_prefect(status: StoreStatus) -> None:
     """Add the states of runs, and what stands still: the sensor, work pools, runs."""
     at = now()
     with get_client(sync_client=True) as client:
-        runs = {
-            str(run.id): run
-            for page in pages(status.trainings)
-            for run in read_runs(client, FlowRunFilter(id=ids_of(training.flow_run for training in page)))
-        }
+        runs = runs_by_id(client, (training.flow_run for training in status.trainings))
         watcher = Watcher(client, at)
         status.prefect_states = {each.flow_run: _state(runs.get(each.flow_run)) for each in status.trainings}
         status.note(

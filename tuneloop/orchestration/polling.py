@@ -17,8 +17,7 @@ from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
-from tuneloop.orchestration.recovery import resume_runs
-from tuneloop.orchestration.resume import ResumeResult
+from tuneloop.orchestration.recovery import ResumeResult, resume_runs
 from tuneloop.orchestration.run_queries import note_cancelled
 from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, newer_tick, previous_tick
 from tuneloop.schemas.training import job_name
@@ -71,8 +70,7 @@ def _poll_store(
         resumed = resume_runs(client, ledger, slug, tick.pending, now())
     except Exception as error:  # noqa: BLE001 - the other stores are polled, whatever is wrong with this one
         tick.problems.append(str(error) or type(error).__name__)
-    problems = dict.fromkeys([*tick.problems, *resumed.problems])
-    tick.problems = [f"{slug}: {problem}" for problem in problems]
+    tick.problems = [f"{slug}: {problem}" for problem in dict.fromkeys([*tick.problems, *resumed.problems])]
     return tick, resumed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +28,8 @@ from prefect.exceptions import ObjectNotFound
 
 from tuneloop.ledger.ledger import Ledger
 
-PAGE = 200
+_PAGE = 200
+"""As many as the server returns at a time."""
 NOTIFY_AFTER = timedelta(minutes=10)
 """More than three heartbeats of Prefect's default, and far more than a worker needs."""
 CONTINUE_AFTER = timedelta(minutes=30)
@@ -39,12 +40,37 @@ _ALIVE = {StateType.RUNNING, StateType.PAUSED}
 _Item = TypeVar("_Item")
 
 
+def paged(read: Callable[[int, int], list[_Item]]) -> Iterator[_Item]:
+    """Everything that a query finds, of which `read` returns a page by its limit and its offset."""
+    offset = 0
+    while page := read(_PAGE, offset):
+        yield from page
+        if len(page) < _PAGE:
+            return
+        offset += len(page)
+
+
+def pages(items: list[_Item]) -> Iterator[list[_Item]]:
+    """Items, as many at a time as the server returns."""
+    for start in range(0, len(items), _PAGE):
+        yield items[start : start + _PAGE]
+
+
 def read_runs(client: SyncPrefectClient, which: FlowRunFilter) -> Iterator[FlowRun]:
     """Every run that a filter finds."""
-    offset = 0
-    while page := client.read_flow_runs(flow_run_filter=which, limit=PAGE, offset=offset):
-        yield from page
-        offset += len(page)
+    return paged(lambda limit, offset: client.read_flow_runs(flow_run_filter=which, limit=limit, offset=offset))
+
+
+def runs_by_id(
+    client: SyncPrefectClient, flow_runs: Iterable[str], state: FlowRunFilterState | None = None
+) -> dict[str, FlowRun]:
+    """Those of some runs that the server has, by their ids; an id that is none finds nothing."""
+    ids = []
+    for flow_run in dict.fromkeys(flow_runs):
+        with suppress(ValueError):
+            ids.append(UUID(flow_run))
+    which = [FlowRunFilter(id=FlowRunFilterId(any_=page), state=state) for page in pages(ids)]
+    return {str(run.id): run for each in which for run in client.read_flow_runs(flow_run_filter=each, limit=_PAGE)}
 
 
 def find_runs(
@@ -74,28 +100,12 @@ def find_runs(
     )
 
 
-def ids_of(flow_runs: Iterable[str]) -> FlowRunFilterId:
-    """A filter for some runs; an id that is none finds nothing."""
-    ids = []
-    for flow_run in flow_runs:
-        with suppress(ValueError):
-            ids.append(UUID(flow_run))
-    return FlowRunFilterId(any_=ids)
-
-
-def pages(items: list[_Item]) -> Iterator[list[_Item]]:
-    """Items, as many at a time as the server returns."""
-    for start in range(0, len(items), PAGE):
-        yield items[start : start + PAGE]
-
-
 def note_cancelled(client: SyncPrefectClient, ledger: Ledger, flow_runs: Iterable[str]) -> None:
     """Remember in the store which runs a person has cancelled: they may be deleted from the server later."""
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
-    for page in pages(list(dict.fromkeys(flow_runs))):
-        for run in read_runs(client, FlowRunFilter(id=ids_of(page), state=state)):
-            if not ledger.is_cancelled(str(run.id)) and is_cancelled_by_hand(client, run):
-                ledger.remember_cancelled(str(run.id))
+    for flow_run, run in runs_by_id(client, flow_runs, state).items():
+        if not ledger.is_cancelled(flow_run) and is_cancelled_by_hand(client, run):
+            ledger.remember_cancelled(flow_run)
 
 
 def is_cancelled_by_hand(client: SyncPrefectClient, run: FlowRun) -> bool:
@@ -114,26 +124,17 @@ def is_cancelled_by_hand(client: SyncPrefectClient, run: FlowRun) -> bool:
 
 @dataclass(frozen=True)
 class Standstill:
-    """A run that was started or resumed, or is at work, as Prefect has it, and does not move.
-
-    Attributes:
-        since: Since when.
-        reason: What is to be seen and what to do.
-        is_lost: Another run is to go on.
-    """
+    """A run that was started or resumed, or is at work, as Prefect has it, and does not move."""
 
     since: datetime
     reason: str
+    """What is to be seen and what to do."""
     is_lost: bool
+    """Another run is to go on."""
 
 
 class Watcher:
-    """Inspects runs as the server has them at one moment.
-
-    Args:
-        client: The server.
-        at: The moment.
-    """
+    """Inspects runs as the server has them at one moment."""
 
     def __init__(self, client: SyncPrefectClient, at: datetime) -> None:
         self.client, self.at = client, at

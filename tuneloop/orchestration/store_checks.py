@@ -5,6 +5,7 @@ The server keeps what it knows as variables; each is written once, and replaced 
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from prefect.client.orchestration import get_client
@@ -15,6 +16,7 @@ from prefect.settings import get_current_settings
 from tuneloop.errors import ConfigurationError, NoStore, StoreError
 from tuneloop.ledger.accounts import Driver, check_origin, current_driver, remember_origin
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.run_queries import paged
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.training import Account
 from tuneloop.storage.base import Store
@@ -23,7 +25,6 @@ from tuneloop.storage.identity import IDENTITY, StoreIdentity, identity_of
 SERVER_ID = "tuneloop_server_id"
 """Random id of the server: two servers that drive one store would each take the other's runs for lost."""
 _OF_ACCOUNTS = "tuneloop_account_"
-_PAGE = 200
 
 
 def check_identity(slug: str, store: Store) -> StoreIdentity:
@@ -32,7 +33,7 @@ def check_identity(slug: str, store: Store) -> StoreIdentity:
 
 
 def _inspect(slug: str, store: Store) -> tuple[StoreIdentity, str | None, Driver | None]:
-    """Which store it is, which one the server knows by its slug, and who drives it."""
+    """Read which store it is, which one the server knows by its slug, and who drives it."""
     known = recall(of_store(slug))
     try:
         identity = identity_of(store)
@@ -144,16 +145,15 @@ def overwrite(name: str, value: str) -> None:
 
 def accounts_of(store_id: str) -> list[str]:
     """Names of the variables of every account that trains into a store."""
-    found: list[str] = []
     which = {"name": {"like_": _OF_ACCOUNTS}}
+
+    def read(limit: int, offset: int) -> list[dict[str, Any]]:
+        query = {"variables": which, "limit": limit, "offset": offset}
+        found: list[dict[str, Any]] = client.request("POST", "/variables/filter", json=query).json()
+        return found
+
     with get_client(sync_client=True) as client:
-        offset = 0
-        while page := client.request(
-            "POST", "/variables/filter", json={"variables": which, "limit": _PAGE, "offset": offset}
-        ).json():
-            found += [item["name"] for item in page if item["value"] == store_id]
-            offset += len(page)
-    return found
+        return [item["name"] for item in paged(read) if item["value"] == store_id]
 
 
 def server_address() -> str:

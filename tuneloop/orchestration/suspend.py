@@ -20,7 +20,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Suspended
 
 from tuneloop.clock import now
-from tuneloop.orchestration.run_queries import find_runs
+from tuneloop.orchestration.run_queries import find_runs, paged
 from tuneloop.settings import Settings
 
 SENSOR_FLOW = "watch-trainings"
@@ -30,12 +30,8 @@ _Form = TypeVar("_Form", bound=RunInput)
 def wait_for(what: str, store_slug: str) -> None:
     """Wait until it is time to check again.
 
-    Suspends the run, which ends this process: when it is resumed, the flow starts from the top. Where nothing
-    would resume it, sleeps for one interval and returns.
-
-    Args:
-        what: What the run waits for, with the provider's job id.
-        store_slug: The store whose sensor would resume it.
+    Suspends the run, which ends this process: when the store's sensor resumes it, the flow starts from the top.
+    Where nothing would resume it, sleeps for one interval and returns. `what` the run waits for names the job.
     """
     missing = cannot_suspend()
     if missing is None:
@@ -63,15 +59,10 @@ def suspend(
     form: Keyset | None = None,
     once_suspended: Callable[[], None] | None = None,
 ) -> NoReturn:
-    """Suspend this run with a message on its page, and leave the process.
+    """Suspend this run with a message on its page, call `once_suspended`, and leave the process.
 
-    `suspend_flow_run` takes no message, and by its default key a resumed run suspends no second time.
-
-    Args:
-        client: The server.
-        message: What the run waits for.
-        form: Where a saved form is that resumes the run when it is filled in.
-        once_suspended: Called when the server has suspended the run, before this process ends.
+    `form` is where a saved form is that resumes the run when it is filled in. Prefect's `suspend_flow_run` takes
+    no message, and by its default key a resumed run suspends no second time.
     """
     state: State[None] = Suspended(message=message, pause_key=uuid4().hex)
     if form is not None:
@@ -86,14 +77,16 @@ def suspend(
     raise Pause(state=response.state or state)
 
 
+def sensors_of(client: SyncPrefectClient, stores: list[str]) -> list[DeploymentResponse]:
+    """The sensor's deployments that watch one of some stores."""
+    flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
+    found = paged(lambda limit, offset: client.read_deployments(flow_filter=flows, limit=limit, offset=offset))
+    return [item for item in found if set(stores) & set((item.parameters or {}).get("stores", []))]
+
+
 def active_sensors(client: SyncPrefectClient, store_slug: str) -> tuple[list[DeploymentResponse], str | None]:
     """The sensor's deployments that watch a store by an active schedule, and where there is none, why."""
-    flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
-    watching = [
-        item
-        for item in client.read_deployments(flow_filter=flows)
-        if store_slug in (item.parameters or {}).get("stores", [])
-    ]
+    watching = sensors_of(client, [store_slug])
     if not watching:
         return [], f"no deployment of {SENSOR_FLOW} names the store {store_slug}: run `tuneloop deploy`"
     active = [item for item in watching if not item.paused and any(s.active for s in item.schedules)]

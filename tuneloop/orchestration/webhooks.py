@@ -10,16 +10,14 @@ from uuid import UUID
 
 import uvicorn
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import StateType
-from prefect.client.schemas.responses import DeploymentResponse
 from pydantic import SecretStr
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import all_credentials, load_credentials
 from tuneloop.orchestration.run_queries import find_runs
-from tuneloop.orchestration.suspend import SENSOR_FLOW
+from tuneloop.orchestration.suspend import SENSOR_FLOW, sensors_of
 from tuneloop.redaction import redact
 from tuneloop.schemas.shown_text import visible
 from tuneloop.settings import Settings
@@ -36,11 +34,8 @@ _STUCK_AFTER = timedelta(minutes=10)
 def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: int) -> None:
     """Run the receiver until it is interrupted.
 
-    Args:
-        stores: Slugs of the stores' blocks whose sensor is asked; the installation's own where none is named.
-        credentials: Slugs of the accounts' blocks; all of the server's where none is named.
-        host: Address to listen on.
-        port: Port to listen on.
+    Without slugs of stores it asks the sensor of the installation's own, and without slugs of credentials blocks
+    every account of the server may call.
 
     Raises:
         ConfigurationError: A block is missing or wrong, or no sensor polls one of the stores.
@@ -49,24 +44,16 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     accounts, stores = webhook_accounts(credentials), stores or [Settings().store]
     with get_client(sync_client=True) as client:
         for store in stores:
-            if not _sensors(client, [store]):
+            if not sensors_of(client, [store]):
                 raise ConfigurationError(f"no deployment of {SENSOR_FLOW} names {store}: run `tuneloop deploy`")
-    names = ", ".join(item.account for item in accounts)
-    _LOG.info(
-        "listening on http://%s:%d for %s; `tuneloop webhooks --print-urls` prints the addresses",
-        host,
-        port,
-        names,
-    )
+    line = "listening on http://%s:%d for %s; `tuneloop webhooks --print-urls` prints the addresses"
+    _LOG.info(line, host, port, ", ".join(item.account for item in accounts))
     app = webhook_app(accounts, partial(request_sensor_run, stores))
     uvicorn.Server(receiver_config(app, host, port)).run()
 
 
 def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
-    """Read credentials blocks; one without a webhook path is given one, and saved.
-
-    Args:
-        credentials: Slugs of the blocks; all of the server's where none is named.
+    """Read credentials blocks by their slugs, all of the server's by default. One without a path is given one.
 
     Raises:
         ConfigurationError: There is no such block, or none at all.
@@ -80,16 +67,12 @@ def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
 
 
 def request_sensor_run(stores: list[str], account: str) -> None:
-    """Start a run of each store's sensor for which one account is due at once, unless such a run waits to start.
+    """Start a run of each store's sensor for which an account is due at once, unless such a run waits to start.
 
     A sensor that takes no run is logged, keeps no other one from its run, and is asked again at the next call.
-
-    Args:
-        stores: Slugs of the stores whose sensors are asked.
-        account: Slug of the account.
     """
     with get_client(sync_client=True) as client:
-        for sensor in _sensors(client, stores):
+        for sensor in sensors_of(client, stores):
             try:
                 if _is_waiting(client, sensor.id, account):
                     _LOG.info("%s: a run of the sensor is waiting to start", account)
@@ -118,12 +101,6 @@ def _webhook_account(slug: str) -> WebhookAccount:
         secret=block.signing_secret(),
         announced=block.announced_address(),
     )
-
-
-def _sensors(client: SyncPrefectClient, stores: list[str]) -> list[DeploymentResponse]:
-    flows = FlowFilter(name=FlowFilterName(any_=[SENSOR_FLOW]))
-    found = client.read_deployments(flow_filter=flows)
-    return [item for item in found if set(stores) & set((item.parameters or {}).get("stores", []))]
 
 
 def _is_waiting(client: SyncPrefectClient, sensor: UUID, account: str) -> bool:
