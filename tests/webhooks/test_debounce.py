@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tuneloop.webhooks.debounce import Debounce
+from tuneloop.webhooks.receiver import Debounce
 
 QUICK_S = 0.01
 

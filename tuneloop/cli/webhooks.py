@@ -8,7 +8,7 @@ from tuneloop.cli.terminal import shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.webhooks import webhook_accounts
 from tuneloop.providers.registry import row_of
-from tuneloop.webhooks.debounce import PAUSE_S
+from tuneloop.webhooks.receiver import PAUSE_S
 
 
 def show_addresses(credentials: list[str], public_url: str) -> None:

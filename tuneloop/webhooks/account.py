@@ -20,25 +20,20 @@ Verify = Callable[[Mapping[str, str], bytes, str | None], bool]
 
 @dataclass(frozen=True)
 class WebhookAccount:
-    """An account whose provider may call.
-
-    Attributes:
-        credentials: Slug of its credentials block.
-        provider: Its provider.
-        account: Its slug, PROVIDER.LABEL.
-        path: The last part of its address, which nobody can guess.
-        verify: Checks a call.
-        secret: What the provider signs its calls with, None where it signs nothing.
-        announced: The address that the block sends along with each submit, None for none.
-    """
+    """An account whose provider may call."""
 
     credentials: str
+    """Slug of its credentials block."""
     provider: str
     account: str
+    """Its slug, PROVIDER.LABEL."""
     path: str = field(repr=False)
+    """The last part of its address, which nobody can guess."""
     verify: Verify = field(repr=False)
     secret: str | None = field(default=None, repr=False)
+    """What the provider signs its calls with, None where it signs nothing."""
     announced: str | None = field(default=None, repr=False)
+    """The address that the block sends along with each submit, None for none."""
 
     def url(self, public_url: str) -> str:
         """The address to register at the provider."""

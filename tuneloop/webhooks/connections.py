@@ -29,16 +29,14 @@ class Connection(H11Protocol):
             each for each in self.connections if isinstance(each, Connection) and not each.transport.is_closing()
         ]
         if len(there) >= MAX_CONNECTIONS:
-            waiting = [each for each in there if each.is_waiting]
+            waiting = (each for each in there if each.is_waiting)
             min(waiting, key=lambda each: each.waits_since).transport.abort()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request."""
         self._wait()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
@@ -60,14 +58,7 @@ class Connection(H11Protocol):
 
 
 def receiver_config(app: Starlette, host: str, port: int, caller: type[Connection] = Connection) -> uvicorn.Config:
-    """How the receiver is served.
-
-    Args:
-        app: The receiver.
-        host: Address to listen on.
-        port: Port to listen on.
-        caller: How patient it is.
-    """
+    """How the receiver is served; `caller` says how patient it is."""
     return uvicorn.Config(
         app,
         host=host,

@@ -1,4 +1,4 @@
-"""The receiver's routes: verify a call, request a sensor run of its account, respond."""
+"""The receiver: verify a call, request a sensor run of its account, respond."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from starlette.routing import Route
 from tuneloop.errors import ProviderUnavailable
 from tuneloop.redaction import redact
 from tuneloop.webhooks.account import ROUTE, WebhookAccount
-from tuneloop.webhooks.debounce import PAUSE_S, Debounce
 
+PAUSE_S = 30.0
+"""From one sensor run of an account to the next. Whoever knows an address can cause no more than that."""
 BODY_LIMIT = 1 << 20
 """Bytes of a body that are read; providers' calls have a few hundred."""
 _DISCARD_LIMIT = 8 << 20
@@ -34,13 +35,7 @@ class _TooLarge(Exception):
 def webhook_app(
     accounts: list[WebhookAccount], request_run: Callable[[str], None], pause_s: float = PAUSE_S
 ) -> Starlette:
-    """Make the application.
-
-    Args:
-        accounts: Whose providers may call.
-        request_run: Asks for a sensor run of an account by its slug; may raise anything.
-        pause_s: Seconds from one run of an account to the next.
-    """
+    """Make the application for the accounts whose providers may call; see `Debounce` for the rest."""
     debounce = Debounce(request_run, pause_s)
 
     @asynccontextmanager
@@ -56,6 +51,51 @@ def webhook_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+class Debounce:
+    """Requests few sensor runs for many calls: one at once, one more for all calls of the pause after it.
+
+    Belongs to one event loop. A call is only a reason to poll early: a request that fails, or that is lost with
+    this process, is made good by the sensor's own schedule.
+
+    Args:
+        request_run: Asks for a sensor run of an account by its slug; called in a thread, may raise anything.
+        pause_s: Seconds from one run of an account to the next.
+    """
+
+    def __init__(self, request_run: Callable[[str], None], pause_s: float = PAUSE_S) -> None:
+        self._request_run = request_run
+        self._pause_s = pause_s
+        self._not_before: dict[str, float] = {}
+        self._waiting: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def notify(self, account: str) -> None:
+        """Request a run of an account, unless one is waiting to be requested."""
+        if account not in self._waiting:
+            self._waiting.add(account)
+            task = asyncio.get_running_loop().create_task(self._request(account))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Drop the requests that wait."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _request(self, account: str) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._not_before.get(account, 0.0) - loop.time())
+        self._not_before[account] = loop.time() + self._pause_s
+        # A call that comes from here on may be about something that this run does not see.
+        self._waiting.discard(account)
+        try:
+            await asyncio.to_thread(self._request_run, account)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the receiver goes on
+            problem = " ".join(redact(str(error) or type(error).__name__).split())
+            _LOG.warning("%s: no sensor run, its schedule polls as usual: %s", account, problem)
 
 
 class _Receiver:
