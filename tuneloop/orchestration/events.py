@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
 import httpx
@@ -31,13 +32,16 @@ TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lo
 ModelEvent = Literal["promoted", "rejected", "needs-review"]
 
 Label = Literal["promoted", "rejected", "needs-review", "on-hold"]
-LABELS: frozenset[str] = frozenset({"promoted", "rejected", "needs-review", "on-hold"})
+LABELS: frozenset[str] = frozenset(get_args(Label))
 """The list of runs can be filtered by them."""
 ASKING: frozenset[Label] = frozenset({"needs-review", "on-hold"})
 """Those of runs that wait for somebody's answer."""
 LABEL_OF: dict[str, Label] = {"promote": "promoted", "reject": "rejected", "undecided": "needs-review"}
 """What came of a run, by the verdict."""
 
+_RECORDED: dict[type, TrainingEvent] = {Trained: "trained", Failed: "failed", Held: "lost"}
+_RELATED = {"model": "model", "training": "job", "flow-run": "flow_run"}
+"""Kinds of resources that events are about or related to, and the field of a payload that names one."""
 _EVENT_NAMESPACE = UUID("6f0c4b0e-7a0c-4d6b-9a55-3a1c0f9c8e11")
 """Of our events' ids: what is emitted twice is one event."""
 
@@ -53,53 +57,40 @@ def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainin
     if isinstance(record, Failed | Held):
         payload["reason"] = record.reason
     job, once = payload["job"], record.writer_id if record else ""
-    _emit(f"training.{event}", f"{job}/{once}", "training", job, [_model(run.model), _run(run.flow_run)], payload)
+    _emit(f"training.{event}", f"{job}/{once}", ("training", job), payload)
 
 
 def emit_changes(changes: list[Transition]) -> None:
     """Emit what a poll has recorded."""
     for change in changes:
-        if isinstance(change.record, Trained):
-            emit_training_event("trained", change.run, change.record)
-        elif isinstance(change.record, Failed):
-            emit_training_event("failed", change.run, change.record)
-        elif isinstance(change.record, Held):
-            emit_training_event("lost", change.run, change.record)
+        if event := _RECORDED.get(type(change.record)):
+            emit_training_event(event, change.run, change.record)
 
 
-def emit_unknown_status(odd: UnknownStatus) -> None:
+def emit_unknown_status(unknown: UnknownStatus) -> None:
     """Emit that a provider's status is not documented: `tuneloop.training.unknown-status`."""
-    run, reason = odd.run, f"status {odd.provider_status!r} is not documented and counts as still running"
-    payload = {**_payload(run), "reason": reason}
-    related = [_model(run.model), _run(run.flow_run)]
-    subject = f"{run.account.slug}/{odd.provider_status}"
-    _emit("training.unknown-status", subject, "training", payload["job"], related, payload)
+    run, status = unknown
+    payload = _payload(run, reason=f"status {status!r} is not documented and counts as still running")
+    once = f"{run.account.slug}/{status}"
+    _emit("training.unknown-status", once, ("training", payload["job"]), payload)
 
 
 def emit_stuck(run: RunRecord, reason: str, once: str) -> None:
     """Emit that a run does not do what it has to: `tuneloop.run.stuck`; `once` names this standstill."""
-    payload = {**_payload(run), "reason": reason}
-    emit_event(
-        "tuneloop.run.stuck",
-        resource={"prefect.resource.id": f"prefect.flow-run.{run.flow_run}"},
-        related=[_model(run.model), _training(payload["job"])],
-        payload=payload,
-        id=uuid5(_EVENT_NAMESPACE, f"tuneloop.run.stuck/{run.flow_run}/{once}"),
-    )
+    _emit("run.stuck", f"{run.flow_run}/{once}", ("flow-run", run.flow_run), _payload(run, reason=reason))
 
 
 def emit_unreachable(unreached: Unreached) -> None:
     """Emit that an account could not be reached for an hour: `tuneloop.account.unreachable`."""
-    account, since = unreached.account, unreached.since
-    payload = {"account": account, "since": f"{since:%Y-%m-%d %H:%M} UTC", "reason": unreached.why}
-    _emit("account.unreachable", f"{account}/{since.isoformat()}", "account", account, [], payload)
+    account, since, why = unreached
+    payload = {"account": account, "since": f"{since:%Y-%m-%d %H:%M} UTC", "reason": why}
+    _emit("account.unreachable", f"{account}/{since.isoformat()}", ("account", account), payload)
 
 
 def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> None:
     """Emit what was decided about a model: `tuneloop.model.<event>`."""
-    payload = {**_payload(run), "reason": decision.reason, "decided_by": decision.decided_by}
-    related = [_training(payload["job"]), _run(run.flow_run)]
-    _emit(f"model.{event}", decision.writer_id, "model", run.model, related, payload)
+    payload = _payload(run, reason=decision.reason, decided_by=decision.decided_by)
+    _emit(f"model.{event}", decision.writer_id, ("model", run.model), payload)
 
 
 def emit_unanswered(run: RunRecord, evaluation: Evaluation) -> None:
@@ -112,57 +103,44 @@ def emit_unanswered(run: RunRecord, evaluation: Evaluation) -> None:
         "unanswered": unanswered,
         "images": len(evaluation.images),
     }
-    once = f"{job}/{run.plan.digest}/{unanswered}"
-    _emit("images.unanswered", once, "images", job, [_model(run.model), _run(run.flow_run)], payload)
+    _emit("images.unanswered", f"{job}/{run.plan.digest}/{unanswered}", ("images", job), payload)
 
 
 def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
     """Emit once that an earlier champion was put back, by a run if any: `tuneloop.model.rolled-back`."""
-    job = job_name(promotion.key, promotion.attempt)
     payload = {
         "model": promotion.model,
-        "job": job,
+        "job": job_name(promotion.key, promotion.attempt),
         "number": promotion.number,
         "to": promotion.rolled_back_to,
         "reason": promotion.reason,
         "decided_by": promotion.decided_by,
+        **({"flow_run": flow_run} if flow_run else {}),
     }
-    related = [_training(job), *([_run(flow_run)] if flow_run else [])]
-    _emit("model.rolled-back", promotion.writer_id, "model", promotion.model, related, payload)
+    _emit("model.rolled-back", promotion.writer_id, ("model", promotion.model), payload)
 
 
-def _emit(
-    event: str, once: str, kind: str, name: str, related: list[dict[str, str]], payload: dict[str, Any]
-) -> None:
-    """Emit `tuneloop.<event>` about a resource; the same event with the same `once` is one event."""
+def _payload(run: RunRecord, **more: str) -> dict[str, str]:
+    job = job_name(run.key, run.attempt)
+    return {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run, **more}
+
+
+def _emit(event: str, once: str, about: tuple[str, str], payload: Mapping[str, Any]) -> None:
+    """Emit `tuneloop.<event>` about a resource, its kind and name; the same event and `once` are one event."""
+    others = {kind: payload[field] for kind, field in _RELATED.items() if field in payload and kind != about[0]}
     emit_event(
         f"tuneloop.{event}",
-        resource={"prefect.resource.id": f"tuneloop.{kind}.{name}", "prefect.resource.name": name},
-        related=related,
-        payload=payload,
+        resource=_resource(*about),
+        related=[{**_resource(*other), "prefect.resource.role": other[0]} for other in others.items()],
+        payload=dict(payload),
         id=uuid5(_EVENT_NAMESPACE, f"tuneloop.{event}/{once}"),
     )
 
 
-def _payload(run: RunRecord) -> dict[str, str]:
-    job = job_name(run.key, run.attempt)
-    return {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run}
-
-
-def _model(model: str) -> dict[str, str]:
-    return {
-        "prefect.resource.id": f"tuneloop.model.{model}",
-        "prefect.resource.name": model,
-        "prefect.resource.role": "model",
-    }
-
-
-def _training(job: str) -> dict[str, str]:
-    return {"prefect.resource.id": f"tuneloop.training.{job}", "prefect.resource.role": "training"}
-
-
-def _run(flow_run: str) -> dict[str, str]:
-    return {"prefect.resource.id": f"prefect.flow-run.{flow_run}", "prefect.resource.role": "flow-run"}
+def _resource(kind: str, name: str) -> dict[str, str]:
+    if kind == "flow-run":
+        return {"prefect.resource.id": f"prefect.flow-run.{name}"}  # Prefect's own
+    return {"prefect.resource.id": f"tuneloop.{kind}.{name}", "prefect.resource.name": name}
 
 
 def label_run(model: str, label: Label | None) -> None:
