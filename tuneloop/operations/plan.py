@@ -23,7 +23,7 @@ Action = Literal["train", "on hold", "resume", "evaluate", "nothing"]
 
 
 class RunPlan(FrozenModel):
-    """What a run would do."""
+    """What a run would do; `job` and `key` are its training's."""
 
     model: str
     action: Action
@@ -32,9 +32,7 @@ class RunPlan(FrozenModel):
     reasons: tuple[str, ...]
     """Reasons, the most informative one first."""
     job: str
-    """Name of the training's job."""
     key: str
-    """Training key."""
     images: int
     """How many the dataset has."""
     difference: DatasetDifference | None
@@ -75,24 +73,12 @@ def plan_run(
     cents: int | None,
     price_basis: str | None = None,
 ) -> RunPlan:
-    """Plan a run as it would go now.
-
-    Args:
-        ledger: The ledger; it is only read.
-        run: What the run would work on.
-        manifest: Its dataset.
-        limits: What the account may spend.
-        cents: What the training would cost.
-        price_basis: Where that price is from.
-    """
+    """Plan a run as it would go now, if its training costs so many cents; the ledger is only read."""
     training = TrainingLog.of(ledger, run)
     budget = Budget(ledger, run.account, limits)
     champion = ledger.champion(run.model)
-    difference = (
-        DatasetDifference.between(load_manifest(champion.dataset_digest, ledger.store), manifest)
-        if champion
-        else None
-    )
+    before = load_manifest(champion.dataset_digest, ledger.store) if champion else None
+    difference = DatasetDifference.between(before, manifest) if before else None
     action, summary = _action(ledger, run, training, budget, cents)
     pays = action in {"train", "on hold"}
     return RunPlan(
@@ -117,7 +103,9 @@ def _action(
 ) -> tuple[Action, str]:
     last = training.last
     if last is None:
-        return _submit(ledger, run, training, budget, cents)
+        held = too_many_attempts(ledger.history(run.key), run.attempt) or budget.hold_reason(cents)
+        submitted = f"{training.name} would be submitted to {run.account.slug}"
+        return ("on hold", f"{training.name} would be held: {held}") if held else ("train", submitted)
     if isinstance(last, Held):
         return "on hold", f"{last.name} is on hold: {last.reason}"
     if isinstance(last, Claimed | Submitted | Trained):
@@ -128,15 +116,6 @@ def _action(
             return "evaluate", "the stored weights would be rendered and evaluated, nothing is trained"
         return "nothing", f"trained and evaluated on {decision.created_at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
     return "nothing", f"{last.name} is {last.state}: {last.reason}. Set force_reason to train once more"
-
-
-def _submit(
-    ledger: Ledger, run: RunRecord, training: TrainingLog, budget: Budget, cents: int | None
-) -> tuple[Action, str]:
-    held = too_many_attempts(ledger.history(run.key), run.attempt) or budget.hold_reason(cents)
-    if held:
-        return "on hold", f"{training.name} would be held: {held}"
-    return "train", f"{training.name} would be submitted to {run.account.slug}"
 
 
 def _reasons(

@@ -61,19 +61,13 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         state, since, note = _status_of(ledger, run)
     except TuneloopError as error:
         state, note = "unreadable", str(error)
+    job, account, flow_run, _ = marker
     return OpenTraining(
-        model=model,
-        job=marker.job,
-        account=marker.account,
-        state=state,
-        since=since,
-        flow_run=marker.flow_run,
-        note=note,
+        model=model, job=job, account=account, state=state, since=since, flow_run=flow_run, note=note
     )
 
 
 def _status_of(ledger: Ledger, run: RunRecord) -> tuple[str, datetime, str]:
-    """State of a run's training, since when, and a note."""
     training = TrainingLog.of(ledger, run)
     last = training.last
     if last is None:

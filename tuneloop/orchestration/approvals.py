@@ -97,10 +97,11 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
         TrainingOnHold: This run has no page that could ask.
     """
     form = _FORMS[held.kind]
+    attempts = count(1)
     with get_client(sync_client=True) as client:
-        for attempt in count(1):
+        while True:
             # The name tells this hold from another one of the same training, and a second answer from the first.
-            keys = keyset_from_base_key(f"held-{training.name}-{len(training.history)}-{attempt}")
+            keys = keyset_from_base_key(f"held-{training.name}-{len(training.history)}-{next(attempts)}")
             answer = read_form_answer(client, keys, form)
             if answer is None:
                 label_run(run.model, "on-hold")
@@ -110,7 +111,6 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
                 return _apply_answer(ctx, run, training, held, answer)
             else:
                 get_run_logger().warning("%s; you are asked once more", wrong)
-    raise AssertionError("count() has no end")
 
 
 def _validate_answer(ctx: RunContext, run: RunRecord, training: TrainingLog, answer: Answer) -> str | None:
@@ -133,18 +133,15 @@ def _apply_answer(
     if answer.decision == _REJECT:
         abandon_training(run, training, held, f"rejected by a person: {answer.reason}")
         _cancel(ctx.provider, training)
-        return None
-    if isinstance(answer, LostJobResolution):
-        if answer.decision == _RETRY:
-            try_again(training)
-        else:
-            reason = f"a person wants it trained again: {answer.reason}"
-            abandon_training(run, training, held, reason, again=answer.decision == _RETRAIN)
-        return None
-    if isinstance(answer, SubmitResolution) and answer.decision == _FOUND:
+    elif answer.decision == _RETRY:
+        try_again(training)
+    elif answer.decision == _RETRAIN:
+        abandon_training(run, training, held, f"a person wants it trained again: {answer.reason}", again=True)
+    elif isinstance(answer, SubmitResolution) and answer.decision == _FOUND:
         record_job_id(training, _named_job(ctx, run, answer), "person")
-        return None
-    return answer.reason
+    else:
+        return answer.reason
+    return None
 
 
 def _named_job(ctx: RunContext, run: RunRecord, answer: SubmitResolution) -> Submission:
@@ -153,7 +150,6 @@ def _named_job(ctx: RunContext, run: RunRecord, answer: SubmitResolution) -> Sub
 
 
 def _cancel(provider: Provider, training: TrainingLog) -> None:
-    """Ask that the job of a training stops that a person has given up."""
     if training.job_id is None:
         return
     try:

@@ -42,12 +42,8 @@ _SIGNS_OF_LIFE = {
 def create_automations(notify: str | None = None) -> list[str]:
     """Create or renew the automations that belong to every installation.
 
-    Args:
-        notify: Slug of a notification block, such as `slack-webhook/alerts`; without one the automations notify
-            nobody, and can be given an action in the UI.
-
-    Returns:
-        Their names.
+    `notify` is the slug of a notification block, such as `slack-webhook/alerts`; without one the automations
+    notify nobody, and can be given an action in the UI. Returns their names.
 
     Raises:
         ConfigurationError: There is no such block.
@@ -103,7 +99,6 @@ def _sensor_silent(block: UUID | None) -> AutomationCore:
 
 
 def _of_runs(posture: Posture, expect: set[str], flows: dict[str, Any], **options: Any) -> EventTrigger:
-    """Trigger on events of the runs of some flows."""
     return EventTrigger(
         expect=expect,
         match={"prefect.resource.id": ["prefect.flow-run.*"]},

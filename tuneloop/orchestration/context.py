@@ -34,13 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunContext:
-    """Opened blocks: an artifact store with its records, and the account that pays.
-
-    Attributes:
-        identity: Which store it is.
-        flow_run: Id of the flow run.
-        verified: The store was verified by this process.
-    """
+    """Opened blocks: an artifact store with its records, and the account that pays."""
 
     store: Store
     ledger: Ledger
@@ -50,7 +44,9 @@ class RunContext:
     credentials_slug: str
     identity: StoreIdentity
     flow_run: str
+    """Its id."""
     verified: bool = False
+    """The store was verified by this process."""
 
     def __post_init__(self) -> None:
         self.registry = Registry(self.ledger)

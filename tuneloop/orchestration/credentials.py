@@ -20,11 +20,7 @@ _UNSAVED = "default"
 """Label of a block that has no name yet."""
 
 
-def _checked_key(value: SecretStr) -> SecretStr:
-    return SecretStr(check_key(value.get_secret_value()))
-
-
-ApiKey = Annotated[SecretStr, AfterValidator(_checked_key)]
+ApiKey = Annotated[SecretStr, AfterValidator(lambda key: SecretStr(check_key(key.get_secret_value())))]
 ApiAddress = Annotated[str, AfterValidator(check_api_address)]
 HostName = Annotated[str, AfterValidator(check_host_name)]
 
@@ -161,17 +157,13 @@ class AnnouncedWebhook(BaseModel):
     @field_validator("webhook_url")
     @classmethod
     def _can_be_called(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        address = value.get_secret_value()
-        if not address.startswith(("https://", "http://")):
+        address = value.get_secret_value() if value else None
+        if address is not None and not address.startswith(("https://", "http://")):
             raise ValueError("webhook_url must start with https:// or http://")
-        return SecretStr(address.rstrip("/"))
+        return SecretStr(address.rstrip("/")) if address else None
 
     def signing_secret(self) -> str | None:
-        """As it is typed in here. See `ProviderCredentials.signing_secret`."""
         return self.webhook_secret.get_secret_value() if self.webhook_secret else None
 
     def announced_address(self) -> str | None:
-        """As it is typed in here. See `ProviderCredentials.announced_address`."""
         return self.webhook_url.get_secret_value() if self.webhook_url else None

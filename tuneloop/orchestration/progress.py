@@ -68,19 +68,13 @@ class ProgressReporter:
 
 
 class ProgressArchive:
-    """An archive that reports bytes read and bytes in all, from zero in every pass."""
+    """An `Archive` that reports bytes read and bytes in all, from zero in every pass."""
 
     def __init__(self, archive: Archive, on_progress: Callable[[int, int | None], None]) -> None:
-        self._archive = archive
-        self._on_progress = on_progress
-
-    @property
-    def size_bytes(self) -> int:
-        """See `Archive`."""
-        return self._archive.size_bytes
+        self._archive, self._on_progress = archive, on_progress
+        self.size_bytes = archive.size_bytes
 
     def chunks(self) -> Iterator[bytes]:
-        """See `Archive`."""
         done = 0
         for chunk in self._archive.chunks():
             done += len(chunk)

@@ -126,8 +126,8 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     run = build_run_record(ctx, request, manifest.digest, checked.public)
     check_intended(ctx.ledger, run, request.recipe, ctx.provider.base_url)
     price = quoted_price(ctx.provider, request.recipe, ctx.limits, manifest)
-    cents = None if price is None else price.cents
-    plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents, None if price is None else price.source)
+    cents, source = (price.cents, price.source) if price else (None, None)
+    plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents, source)
     if plan.action in {"train", "evaluate"}:
         champion = ctx.ledger.champion(run.model)
         paid_first = (cents or 0) if plan.action == "train" else None
@@ -138,9 +138,8 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
 def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = build_plan(ctx, request)
-    create_markdown_artifact(
-        key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=visible(plan.summary)
-    )
+    summary = visible(plan.summary)
+    create_markdown_artifact(key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=summary)
     return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.summary}")
 
 

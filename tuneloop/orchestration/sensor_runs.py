@@ -54,14 +54,8 @@ def previous_tick(client: SyncPrefectClient) -> datetime | None:
     due = flow_run.scheduled_start_time
     if deployment.id is None or due is None:
         return None
-    before = find_runs(
-        client,
-        [UUID(str(deployment.id))],
-        1,
-        names=[IDLE, "Completed", "Failed"],
-        before=due - _JUST,
-        newest_first=True,
-    )
+    polled, this = [IDLE, "Completed", "Failed"], [UUID(str(deployment.id))]
+    before = find_runs(client, this, 1, names=polled, before=due - _JUST, newest_first=True)
     return before[0].expected_start_time if before else None
 
 
@@ -70,9 +64,8 @@ def delete_idle_runs(client: SyncPrefectClient) -> None:
     if deployment.id is None:
         return
     this, until = [UUID(str(deployment.id))], now() - _KEPT
-    old = find_runs(client, this, _DELETED_AT_ONCE, names=[IDLE, LATE], before=until)
     try:
-        for run in old:
+        for run in find_runs(client, this, _DELETED_AT_ONCE, names=[IDLE, LATE], before=until):
             client.delete_flow_run(run.id)
     except httpx.HTTPError as error:
         get_run_logger().info("old ticks are deleted at the next one: %s", error)
@@ -123,9 +116,5 @@ def _overdue(client: SyncPrefectClient, sensors: list[DeploymentResponse], at: d
     if since is None or at - since <= _MISSED_INTERVALS * max(times[1] - times[0], timedelta(minutes=1)):
         return []
     minutes = (at - since).total_seconds() / 60
-    seen = (
-        f"last polled {minutes:.0f} minutes ago"
-        if last
-        else f"has not polled since it was created {minutes:.0f} min ago"
-    )
-    return [f"{name} {seen}, and is due more often: is its worker up?"]
+    seen = "last polled" if last else "has not polled since it was created"
+    return [f"{name} {seen} {minutes:.0f} minutes ago, and is due more often: is its worker up?"]

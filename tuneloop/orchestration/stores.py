@@ -77,15 +77,8 @@ def _drive(slug: str, store: Store) -> None:
         hand_over(Ledger(store), server_id, server_address(), who())
     driver = current_driver(Ledger(store))
     if driver is None or driver.server_id != server_id:
-        raise StoreError(_of_another(slug, store))
-
-
-def _of_another(slug: str, store: Store) -> str:
-    try:
-        check_driver(slug, store)
-    except StoreError as error:
-        return str(error)
-    return f"{slug}: another Prefect server was first; run this again"
+        check_driver(slug, store)  # says which one does
+        raise StoreError(f"{slug}: another Prefect server was first; run this again")
 
 
 def move_store(slug: str) -> str:
@@ -108,8 +101,7 @@ def move_store(slug: str) -> str:
 def prepare_stores(named: set[tuple[str, str | None]]) -> list[str]:
     """Make the stores that deployments name where there are none yet, and record where their accounts are.
 
-    Args:
-        named: Slugs of the stores' blocks, each with that of an account's block that trains into it, if any.
+    `named` are slugs of the stores' blocks, each with that of an account's block that trains into it, if any.
 
     Returns:
         What was done, and what is still to do, a line each.
@@ -130,10 +122,9 @@ def prepare_stores(named: set[tuple[str, str | None]]) -> list[str]:
 def _prepare(slug: str, credentials: list[str]) -> list[str]:
     try:
         store = store_of(slug)
+        store.exists(IDENTITY)
     except ConfigurationError as error:
         return [f"{slug}: {error}; then run `tuneloop deploy` again"]
-    try:
-        store.exists(IDENTITY)
     except StoreError as error:
         # Workers may see what this machine does not; they check for themselves before they pay.
         return [f"{slug} cannot be seen from here: {error} Run `tuneloop store init {slug}` where it can be"]

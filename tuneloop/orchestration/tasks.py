@@ -42,14 +42,8 @@ RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
 
 def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Retry only what may go away by itself."""
-    try:
-        state.result()
-    except (ProviderUnavailable, StoreUnavailable):
-        return True
-    except Exception:  # noqa: BLE001 - any other error is for a person
-        return False
-    return False
+    """Retry only what may go away by itself: any other error is for a person."""
+    return isinstance(state.result(raise_on_failure=False), ProviderUnavailable | StoreUnavailable)
 
 
 _RETRY_OPTIONS: dict[str, Any] = {
@@ -120,9 +114,8 @@ def submit(
     ctx: RunContext, run: RunRecord, training: TrainingLog, uploaded: DeliveredDataset, approval: str | None
 ) -> Submitted:
     """Claim the training and send the one paid POST. Never retried: the ledger knows how it ended."""
-    order = SubmitRequest(
-        run, ctx.recipe(run), uploaded, ctx.limits, approval, load_manifest(run.dataset_digest, ctx.store)
-    )
+    manifest = load_manifest(run.dataset_digest, ctx.store)
+    order = SubmitRequest(run, ctx.recipe(run), uploaded, ctx.limits, approval, manifest)
     submitted = submit_training(ctx.provider, training, order)
     emit_training_event("submitted", run, submitted)
     get_run_logger().info("submitted %s: the provider's id is %s", submitted.name, submitted.job_id)
@@ -159,14 +152,11 @@ def render_images(
     bar = ProgressReporter(f"images-{role}-{run.model}", f"Images of the {role}", "images")
     provider, limits = account
     budget = Budget(ctx.ledger, provider.account, limits)
-    evaluation = render(
-        ctx.store,
-        provider,
-        subject,
-        plan,
-        bar.show,
-        reserve=lambda missing: budget.reserve_images(Purpose.of(run), missing, plan.service),
-    )
+
+    def reserve(missing: int) -> bool:
+        return budget.reserve_images(Purpose.of(run), missing, plan.service)
+
+    evaluation = render(ctx.store, provider, subject, plan, bar.show, reserve=reserve)
     if evaluation.unanswered:
         emit_unanswered(run, evaluation)
     for image in evaluation.findings:
@@ -203,9 +193,8 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     ctx.store.create(name, write_page(ctx.store, evidence).encode())
     markdown = write_report(ctx.store, evidence)
     ctx.store.create(report_name(evidence.run, against), markdown.encode())
-    create_markdown_artifact(
-        key=f"report-{evidence.run.model}", markdown=markdown, description=evidence.result.reason
-    )
+    key = f"report-{evidence.run.model}"
+    create_markdown_artifact(key=key, markdown=markdown, description=evidence.result.reason)
     return name
 
 

@@ -35,11 +35,7 @@ _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\ud
 
 
 class Registry:
-    """Records decisions on what runs have trained, and promotes model versions.
-
-    Args:
-        ledger: Where the records are.
-    """
+    """Records decisions on what runs have trained, and promotes model versions."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -49,10 +45,7 @@ class Registry:
         """The decision on this run's model and plan that still holds, None where one has to be made.
 
         A promotion that was decided but lost the race for its number does not hold: the champion has changed.
-
-        Args:
-            run: What the flow run works on.
-            decisions: All of them as they were read just now, oldest first; None reads them.
+        `decisions` are all of them as they were read just now, oldest first; None reads them.
         """
         return self._current(run, decisions)[0]
 
@@ -117,12 +110,8 @@ class Registry:
     ) -> Decision | None:
         """Write what the gate says as a decision; the first one written for this number stands.
 
-        Args:
-            run: What the flow run works on.
-            result: What the gate says.
-            number: Number of the decision, chosen before anything else was read.
-            against: Number of the champion that the model was compared with, 0 for none.
-            report: Name of the report within the store.
+        The number was chosen before anything else was read; `against` is that of the champion that the model was
+        compared with, 0 for none; `report` is a name within the store.
 
         Returns:
             The decision that has the number, or None where that is none on the model: read and evaluate again.

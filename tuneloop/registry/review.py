@@ -39,15 +39,8 @@ def review_model(
 ) -> tuple[RunRecord, Decision, Promotion | None]:
     """Review the one undecided verdict of a model, and apply that. May be repeated after a crash.
 
-    The run that asks is resumed by the sensor and ends by the same decision.
-
-    Args:
-        ledger: The ledger.
-        model: The model.
-        approve: Promote the challenger; else the champion stays.
-        reason: Why, kept in the record.
-        decided_by: Who decides.
-        run_id: Id of the run that asks, or its beginning, where there is more than one.
+    The run that asks is resumed by the sensor and ends by the same decision; `run_id` is its id, or the beginning
+    of it, where more than one asks. To approve promotes the challenger; else the champion stays.
 
     Returns:
         The run whose model was decided on, the decision that stands, and the promotion, None where the champion

@@ -19,14 +19,11 @@ _TRIES = 100
 
 @dataclass(frozen=True)
 class Rollback:
-    """The champion after a rollback to version `to`.
-
-    Attributes:
-        replaced: The champion before; None where nothing had to be written.
-    """
+    """The champion after a rollback to version `to`."""
 
     champion: Promotion
     replaced: Promotion | None
+    """The champion before; None where nothing had to be written."""
     to: int
 
     @property

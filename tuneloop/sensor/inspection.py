@@ -110,7 +110,6 @@ def _word_name(run: RunRecord, word: str) -> str:
 
 
 def _note_overdue(query: AccountQuery, marker: Marker, tick: TickResult) -> None:
-    """Note a training once that takes unusually long."""
     age = query.at - marker.since
     if age <= timedelta(seconds=Cadence().overdue_s) or query.ledger.store.exists(f"overdue/{marker.job}"):
         return
@@ -118,9 +117,9 @@ def _note_overdue(query: AccountQuery, marker: Marker, tick: TickResult) -> None
         run = query.ledger.run(marker.flow_run)
     except CorruptRecord as error:
         tick.problems.append(f"{marker.job}: {error}")
-        return
-    if run is not None and age > timedelta(seconds=cadence_of(run).overdue_s):
-        tick.overdue.append(run)
+    else:
+        if run is not None and age > timedelta(seconds=cadence_of(run).overdue_s):
+            tick.overdue.append(run)
 
 
 def mark_overdue_notified(ledger: Ledger, run: RunRecord, job: str) -> None:
@@ -161,11 +160,10 @@ def _unclear_because(result: QueryResult, training: TrainingLog, jobs: list[JobS
     if not isinstance(last, Submitted):
         return None
     followed = next((job for job in jobs if job.job_id == last.job_id), None)
-    if followed is None and training.name in result.absent:
-        return f"the provider has no job {last.job_id} any more"
     if followed is not None and not followed.known:
         return f"the provider says {followed.provider_status!r} about job {last.job_id}, which is not documented"
-    return None
+    gone = followed is None and training.name in result.absent
+    return f"the provider has no job {last.job_id} any more" if gone else None
 
 
 def _hold_as_lost(run: RunRecord, training: TrainingLog, why: str, since: datetime | None) -> Transition | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tuneloop.clock import now
@@ -50,76 +51,68 @@ def poll_all(
     markers: dict[str, list[Marker]] = defaultdict(list)
     for marker in ledger.markers():
         markers[marker.account].append(marker)
-    ends: dict[str, dict[FailedJob, datetime]] = defaultdict(dict)
-    for end, since in ledger.failed_jobs():
-        ends[end.account][end] = since
+    failed: dict[str, dict[FailedJob, datetime]] = defaultdict(dict)
+    for job, since in ledger.failed_jobs():
+        failed[job.account][job] = since
     polls = [
-        _AccountTick(
-            ledger,
-            slug,
-            markers.get(slug, []),
-            ends.get(slug, {}),
-            open_provider,
-            None if slug == account else previous,
+        _AccountPoll(
+            ledger, slug, markers[slug], failed[slug], open_provider, None if slug == account else previous
         )
-        for slug in dict.fromkeys([*markers, *ends])
+        for slug in dict.fromkeys([*markers, *failed])
     ]
     tick = TickResult(flow_runs=[marker.flow_run for found in markers.values() for marker in found])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         # Each at its own pace: one that does not answer delays only the end of the tick.
-        for found in [threads.submit(copy_context().run, account_tick.poll) for account_tick in polls]:
+        for found in [threads.submit(copy_context().run, each.poll) for each in polls]:
             tick.add(found.result())
     return tick
 
 
-class _AccountTick:
+@dataclass
+class _AccountPoll:
     """One poll of one account, given by its slug, for its markers and its failed jobs."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        account: str,
-        markers: list[Marker],
-        ends: dict[FailedJob, datetime],
-        open_provider: Callable[[str], Provider],
-        previous: datetime | None,
-    ) -> None:
-        self._ledger, self._account, self._markers, self._ends = ledger, account, markers, ends
-        self._open, self._previous, self._at = open_provider, previous, now()
-        self._marks = AccountMarks(ledger, account)
-        self._tick = TickResult(
-            in_flight=len(markers), oldest=min((marker.since for marker in markers), default=None)
-        )
+    ledger: Ledger
+    account: str
+    markers: list[Marker]
+    failed: dict[FailedJob, datetime]
+    open_provider: Callable[[str], Provider]
+    previous: datetime | None
+
+    def __post_init__(self) -> None:
+        self.at, self.marks = now(), AccountMarks(self.ledger, self.account)
+        oldest = min((marker.since for marker in self.markers), default=None)
+        self.tick = TickResult(in_flight=len(self.markers), oldest=oldest)
 
     def poll(self) -> TickResult:
         """Query the account, and see what that means for each marker."""
         try:
-            troubles = self._marks.troubles()
-            waiting = [*self._markers, *_as_markers(self._ledger, self._ends, self._at)]
+            troubles = self.marks.troubles()
+            waiting = [*self.markers, *_as_markers(self.ledger, self.failed, self.at)]
             result = self._query(waiting) if waiting else QueryResult()
             self._remember_whether_reached(result, troubles.get(UNREACHED))
             if result is not None:
                 self._note_invalid_rows(result)
-                _follow_revived(self._ledger, self._ends, result, self._tick)
-            query = AccountQuery(self._ledger, result or QueryResult(), self._at, troubles)
-            inspect_markers(query, self._markers, self._tick)
+                _follow_revived(self.ledger, self.failed, result, self.tick)
+            query = AccountQuery(self.ledger, result or QueryResult(), self.at, troubles)
+            inspect_markers(query, self.markers, self.tick)
         except Exception as error:  # noqa: BLE001 - the other accounts are looked at, whatever is wrong with this one
-            self._tick.problems.append(f"{self._account}: {_spelled(error)}")
-        return self._tick
+            self.tick.problems.append(f"{self.account}: {_spelled(error)}")
+        return self.tick
 
     def _query(self, waiting: list[Marker]) -> QueryResult | None:
         """Query the account, unless it is to be left alone. Returns None where it has not answered."""
-        if (until := self._marks.paused_until(self._at)) is not None:
+        if (until := self.marks.paused_until(self.at)) is not None:
             self._note(f"paused until {until:%H:%M:%S} UTC at the provider's request")
             return None
         wrong: list[str] = []
         for provider in self._providers(waiting, wrong):
             if not provider.capabilities.list_has_status:
-                waiting = self._markers  # what such a provider says about an old job is no proof that it lives
+                waiting = self.markers  # what such a provider says about an old job is no proof that it lives
             try:
-                result = query_account(self._ledger, provider, waiting, self._at, self._previous)
+                result = query_account(self.ledger, provider, waiting, self.at, self.previous)
             except RateLimited as error:
-                until = self._marks.pause(self._at, error.retry_after_s or PAUSE_S)
+                until = self.marks.pause(self.at, error.retry_after_s or PAUSE_S)
                 self._note(f"too many requests, polled again after {until:%H:%M:%S} UTC")
                 return None
             except ProviderUnavailable as error:
@@ -128,13 +121,13 @@ class _AccountTick:
             except Exception as error:  # noqa: BLE001 - another run may name a block that works
                 wrong.append(_spelled(error))
             else:
-                self._tick.notes += [f"{self._account}: {item}" for item in wrong]
+                self.tick.notes += [f"{self.account}: {item}" for item in wrong]
                 return result
             finally:
-                self._tick.requests += provider.requests_made
+                self.tick.requests += provider.requests_made
         # No run waits for an account without markers.
-        found = self._tick.problems if self._markers else self._tick.notes
-        found += [f"{self._account}: {item}" for item in wrong]
+        found = self.tick.problems if self.markers else self.tick.notes
+        found += [f"{self.account}: {item}" for item in wrong]
         if not wrong:
             self._note(f"{len(waiting)} markers without a run file are left alone")
         return None
@@ -145,17 +138,17 @@ class _AccountTick:
         for marker in waiting:
             run = None
             with suppress(CorruptRecord):  # named where its marker is settled
-                run = self._ledger.run(marker.flow_run)
+                run = self.ledger.run(marker.flow_run)
             if run is None or run.credentials in tried:
                 continue
             tried.add(run.credentials)
             try:
-                provider = self._open(run.credentials)
-                provider.job_names = JobNameCache(self._ledger.store, self._account)
+                provider = self.open_provider(run.credentials)
+                provider.job_names = JobNameCache(self.ledger.store, self.account)
             except Exception as error:  # noqa: BLE001 - as above
                 wrong.append(_spelled(error))
                 continue
-            if provider.account.slug == self._account:
+            if provider.account.slug == self.account:
                 yield provider
             else:
                 wrong.append(f"{run.credentials} is {provider.account.slug} now; give it its old label again")
@@ -164,50 +157,50 @@ class _AccountTick:
         """Remember since when the account could not be queried; after an hour that is a problem."""
         if result is not None and result.answered:
             if since is not None:
-                self._marks.trouble_ended(UNREACHED)
+                self.marks.trouble_ended(UNREACHED)
             return
         if result is None and since is None:
-            self._marks.trouble_began(UNREACHED)
-        if self._markers and since is not None and self._at - since >= NOTIFY_AFTER:
-            why = next(reversed([*self._tick.problems, *self._tick.notes]), "it has not answered")
-            self._tick.problems.append(
-                f"{self._account} could not be reached since {since:%Y-%m-%d %H:%M} UTC; the last time: {why}"
+            self.marks.trouble_began(UNREACHED)
+        if self.markers and since is not None and self.at - since >= NOTIFY_AFTER:
+            why = next(reversed([*self.tick.problems, *self.tick.notes]), "it has not answered")
+            self.tick.problems.append(
+                f"{self.account} could not be reached since {since:%Y-%m-%d %H:%M} UTC; the last time: {why}"
             )
-            self._tick.unreached.append(Unreached(self._account, since, why))
+            self.tick.unreached.append(Unreached(self.account, since, why))
 
     def _note_invalid_rows(self, result: QueryResult) -> None:
         """Note invalid rows of a list, once a day each."""
         for note in result.notes:
-            name = f"unknown-statuses/{self._account}/{self._at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
-            if not self._ledger.store.exists(name):
+            name = f"unknown-statuses/{self.account}/{self.at:%Y-%m-%d}-{digest_of(note)[:16]}.txt"
+            if not self.ledger.store.exists(name):
                 self._note(note)
-                self._ledger.store.create(name, note.encode())
+                self.ledger.store.create(name, note.encode())
 
     def _note(self, note: str) -> None:
-        self._tick.notes.append(f"{self._account}: {note}")
+        self.tick.notes.append(f"{self.account}: {note}")
 
 
 def _spelled(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _as_markers(ledger: Ledger, ends: dict[FailedJob, datetime], at: datetime) -> list[Marker]:
+def _as_markers(ledger: Ledger, failed: dict[FailedJob, datetime], at: datetime) -> list[Marker]:
     """The youngest failed jobs as if a run waited for them, so that their account is queried."""
-    young = sorted((since, end) for end, since in ends.items() if at - since < _QUERIED_FOR)
+    young = sorted((since, job) for job, since in failed.items() if at - since < _QUERIED_FOR)
     found = []
-    for since, end in young[-_MAX_FAILED_JOBS:]:
+    for since, job in young[-_MAX_FAILED_JOBS:]:
         with suppress(StoreError):
-            flow_run = ledger.store.read(end.name).decode(errors="replace")
-            found.append(Marker(end.account, end.job, flow_run, since))
+            flow_run = ledger.store.read(job.name).decode(errors="replace")
+            found.append(Marker(job.account, job.job, flow_run, since))
     return found
 
 
-def _follow_revived(
-    ledger: Ledger, ends: dict[FailedJob, datetime], result: QueryResult, tick: TickResult
-) -> None:
+def _follow_revived(ledger: Ledger, failed: Iterable[FailedJob], result: QueryResult, tick: TickResult) -> None:
     """Follow every job again that the provider's list shows alive after its failure, in a known status."""
-    for end in ends if result.complete else ():
-        for job in [job for job in result.jobs.get(end.job, []) if job.phase != "failed" and job.known]:
+    for end in failed if result.complete else ():
+        for job in result.jobs.get(end.job, []):
+            if job.phase == "failed" or not job.known:
+                continue
             record = revive(ledger, end, job)
             if isinstance(record, Submitted):
                 run = ledger.run_of(end)

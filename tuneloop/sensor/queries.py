@@ -104,11 +104,7 @@ def query_account(
         result.add(listed.jobs)
         return result
     result = QueryResult(provider=provider)
-    due = [
-        marker
-        for marker in markers
-        if is_due(marker.job, _age_s(marker, at), at, previous, _cadence(ledger, marker))
-    ]
+    due = [each for each in markers if is_due(each.job, _age_s(each, at), at, previous, _cadence(ledger, each))]
     # No order is kept between ticks: chance gives everyone a turn.
     for marker in random.sample(due, min(len(due), JOBS_A_TICK)):
         if marker.job not in result.jobs:

@@ -64,7 +64,6 @@ class TickResult:
 
     def add(self, other: TickResult) -> None:
         """Take in what was found in another account of the store."""
-        oldest = min(filter(None, (self.oldest, other.oldest)), default=None)
         for name in {item.name for item in fields(self)} - {"oldest"}:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.oldest = oldest
+        self.oldest = min(filter(None, (self.oldest, other.oldest)), default=None)

@@ -29,15 +29,11 @@ _OF_EACH_LOGGED = 10
 
 @dataclass(frozen=True)
 class CheckedDataset:
-    """A dataset that was opened and checked; its files are there while the block lasts that opened it.
-
-    Attributes:
-        found: What the preflight found.
-        public: The zip that the provider fetches by itself, None where it is sent what we pack.
-    """
+    """A dataset that was opened and checked; its files are there while the block lasts that opened it."""
 
     found: Preflight
     public: PublicDataset | None
+    """The zip that the provider fetches by itself, None where it is sent what we pack."""
 
 
 @contextmanager

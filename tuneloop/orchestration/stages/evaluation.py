@@ -56,11 +56,10 @@ def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) ->
         provider_status = "not shown"
         try:
             status = ctx.provider.get_job(Submission.of(weights))
-        except ProviderUnavailable as error:
+        except (ProviderUnavailable, NotFoundAtProvider) as error:
             get_run_logger().warning("%s", error)
-        except NotFoundAtProvider as error:
-            get_run_logger().warning("%s", error)
-            _fail_if_overdue(run, weights, provider_status)
+            if isinstance(error, NotFoundAtProvider):
+                _fail_if_overdue(run, weights, provider_status)
         else:
             if status.phase == "ready":
                 return
@@ -86,11 +85,7 @@ def _fail_if_overdue(run: RunRecord, weights: Collected, provider_status: str) -
 def _compare(
     ctx: RunContext, run: RunRecord, weights: Collected, history: list[Promotion], number: int
 ) -> Decision | None:
-    """Render, score, report, and record what the gate says under a number.
-
-    Returns:
-        The decision that has the number, by any writer; None where that is none on the model.
-    """
+    """Render, score, report, and record what the gate says under a number, see `Registry.record`."""
     current = history[-1] if history else None
     load_clip_encoder()  # a setting that cannot be used is found before images are paid
     manifest = load_manifest(run.dataset_digest, ctx.store)

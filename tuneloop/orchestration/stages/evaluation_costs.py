@@ -30,15 +30,9 @@ def check_evaluation_costs(
     *,
     read_only: bool = False,
 ) -> None:
-    """Reject a run whose images cannot be rendered or paid.
+    """Reject a run whose images cannot be rendered or paid; `read_only` sends no request to a provider.
 
-    Args:
-        ctx: Opened blocks.
-        run: What the flow run works on.
-        manifest: Its dataset.
-        champion: The model's champion, None where it has none.
-        training_cents: Price of the training that is paid first; None where none is.
-        read_only: Send no request to a provider.
+    The training that is paid first costs `training_cents`; None where none is.
 
     Raises:
         ConfigurationError: The champion's account cannot be used, or a price is not known.

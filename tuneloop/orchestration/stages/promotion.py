@@ -25,15 +25,7 @@ from tuneloop.schemas.training import Submission
 def promote(
     ctx: RunContext, run: RunRecord, weights: Collected, decision: Decision, name: str | None = None
 ) -> State[Any]:
-    """Apply the decision on a model: champion, rejected, or a review.
-
-    Args:
-        ctx: Opened blocks.
-        run: What the flow run works on.
-        weights: The collected model.
-        decision: The decision on it.
-        name: How the end calls the model, by default by its job.
-    """
+    """Apply the decision on a model: champion, rejected, or a review; `name` is what the end calls the model."""
     while not _is_applied(ctx, run, weights, decision):
         # Reviewed by now, or another model was promoted meanwhile: compare with that one.
         decision = evaluate(ctx, run, weights)

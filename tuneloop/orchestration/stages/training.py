@@ -54,10 +54,7 @@ _PASSING = timedelta(hours=1)
 def train(ctx: RunContext, run: RunRecord, *, cancelled: bool = False) -> Collected:
     """Submit a training once, wait for it, and collect its weights: from wherever its records stand.
 
-    Args:
-        ctx: Opened blocks.
-        run: What the flow run works on.
-        cancelled: A person has cancelled the run: nothing is submitted any more, but what was paid is collected.
+    Where a person has cancelled the run, nothing is submitted any more, but what was paid is collected.
 
     Raises:
         TrainingFailed: The training has come to an end without weights.
@@ -189,8 +186,7 @@ def _handle_hold(ctx: RunContext, run: RunRecord, training: TrainingLog, held: H
     emit_training_event("lost" if held.kind == "lost" else "held", run, held)
     asking = training.claim.flow_run if training.claim else run.flow_run
     if asking != run.flow_run and ctx.ledger.is_marked(run.model_copy(update={"flow_run": asking})):
-        what = f"Waiting for the approval of {held.name} in run {asking}: {held.reason}"
-        wait_for(what, ctx.store_slug)
+        wait_for(f"Waiting for the approval of {held.name} in run {asking}: {held.reason}", ctx.store_slug)
         return
     try:
         approval = request_approval(ctx, run, training, held)
@@ -203,7 +199,6 @@ def _handle_hold(ctx: RunContext, run: RunRecord, training: TrainingLog, held: H
 
 
 def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submitted: Submitted) -> None:
-    """Fetch the job's status; wait while it runs."""
     provider_status = "not shown yet"
     try:
         status = ctx.provider.get_job(Submission.of(submitted))
@@ -257,7 +252,6 @@ def _is_lost(training: TrainingLog, error: Exception) -> bool:
 
 
 def _abandon(run: RunRecord, training: TrainingLog) -> None:
-    """Close a cancelled training of which nothing was accepted."""
     reason = "its run was cancelled by a person before anything was accepted"
     with suppress(RecordConflict):
         training.append_failure(run, Abandoned(**training.header(), reason=reason, paid=False))
