@@ -34,7 +34,6 @@ class RunPlan(FrozenModel):
     job: str
     key: str
     images: int
-    """How many the dataset has."""
     difference: DatasetDifference | None
     """Against the champion's dataset; None without a champion."""
     cents: int | None
@@ -46,7 +45,6 @@ class RunPlan(FrozenModel):
     cents_per_image: float | None
     """Price of one of them, None if unknown."""
     budget: str
-    """What is used and left."""
 
     @property
     def price(self) -> str:

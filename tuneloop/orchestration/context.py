@@ -44,7 +44,6 @@ class RunContext:
     credentials_slug: str
     identity: StoreIdentity
     flow_run: str
-    """Its id."""
     verified: bool = False
     """The store was verified by this process."""
 

@@ -48,13 +48,11 @@ class ResumeResult:
     """What a tick has done about runs."""
 
     resumed: int = 0
-    """Suspended runs that go on."""
     continued: int = 0
     """Lost runs that another one continues."""
     closed: int = 0
     """Lost runs that had nothing left to do."""
     problems: list[str] = field(default_factory=list)
-    """What needs a manual fix."""
 
     @property
     def any(self) -> bool:

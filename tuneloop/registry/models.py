@@ -34,7 +34,6 @@ class ModelSummary(FrozenModel):
     number: int | None
     since: datetime | None
     job: str | None
-    """Name of the champion's training job."""
     dataset_digest: str | None
     sha256: str | None
     """Of its weights; None where they stay at the provider."""
@@ -45,7 +44,6 @@ class ModelSummary(FrozenModel):
     versions_evaluated: int
     """How many model versions were evaluated for this model."""
     weights_problem: str | None = None
-    """What is wrong with its weights in the store."""
     readable: bool = True
     """False where its champion history has a gap or an invalid record."""
 

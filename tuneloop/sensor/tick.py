@@ -38,23 +38,20 @@ class TickResult:
     """What one poll found."""
 
     in_flight: int = 0
-    """Markers that were seen."""
+    """Markers that were seen, and below the runs that have left them."""
     flow_runs: list[str] = field(default_factory=list)
-    """The runs that have left them."""
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many jobs have which state, by account and provider status."""
     oldest: datetime | None = None
     """When the oldest marker was left."""
     requests: int = 0
-    """Requests that were made to providers."""
+    """To providers."""
     pending: list[PendingRun] = field(default_factory=list)
     """Runs that have something to do, be it only to end, or have begun to submit."""
     changes: list[Transition] = field(default_factory=list)
-    """What was written."""
     overdue: list[RunRecord] = field(default_factory=list)
-    """Runs whose training takes unusually long; notified once."""
+    """Runs whose training takes unusually long; notified once, as unknown statuses are."""
     unknown_statuses: list[UnknownStatus] = field(default_factory=list)
-    """Unknown statuses; notified once."""
     unreached: list[Unreached] = field(default_factory=list)
     revived: list[Revived] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
