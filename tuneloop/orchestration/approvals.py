@@ -88,13 +88,8 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
     """Ask for a manual decision about a training on hold, and apply the answer as far as it sends nothing.
 
     Suspends the run with a form, which ends this process; when the form was filled in, the flow starts from the
-    top and comes here again.
-
-    Returns:
-        The reason with which the training is to be submitted now, None where the ledger has moved on.
-
-    Raises:
-        TrainingOnHold: This run has no page that could ask.
+    top and comes here again. Returns the reason with which the training is to be submitted now, None where the
+    ledger has moved on. Raises `TrainingOnHold` where this run has no page that could ask.
     """
     form = _FORMS[held.kind]
     attempts = count(1)
@@ -198,8 +193,7 @@ def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held
 def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decision | None:
     """Ask for a review of an undecided verdict as `request_approval` does, and write it as the next decision.
 
-    Returns:
-        The decision, or None where this run has no page that could ask: `tuneloop review` answers then.
+    Returns the decision, or None where this run has no page that could ask: `tuneloop review` answers then.
     """
     emit_model_event("needs-review", run, pending)
     if cannot_suspend() is not None:

@@ -43,10 +43,8 @@ def create_automations(notify: str | None = None) -> list[str]:
     """Create or renew the automations that belong to every installation.
 
     `notify` is the slug of a notification block, such as `slack-webhook/alerts`; without one the automations
-    notify nobody, and can be given an action in the UI. Returns their names.
-
-    Raises:
-        ConfigurationError: There is no such block.
+    notify nobody, and can be given an action in the UI. Returns their names. Raises `ConfigurationError` where
+    there is no such block.
     """
     with get_client(sync_client=True) as client:
         block = _notification_block(client, notify) if notify else None

@@ -66,9 +66,8 @@ class RunContext:
     def check_store(self) -> None:
         """Verify, just before a payment, that the store is still the one that was opened, and keeps our time.
 
-        Raises:
-            StoreError: It is not: a run may have waited for days since. As `verify_store`, in a process
-                that has not done so yet.
+        Raises `StoreError` where it is not, for a run may have waited for days. A process that has not verified
+        the store yet does that instead.
         """
         if self.verified:
             self._check_same(check_clock(self.store))
@@ -131,8 +130,7 @@ def find_unfinished_run(store: str, flow_run_id: str) -> RunRecord | None:
 def load_clip_encoder() -> Encoder | None:
     """Load the model that `TUNELOOP_CLIP_MODEL` names, once in a process; None where it names none.
 
-    Raises:
-        ConfigurationError: It cannot be used. Ask before anything is paid.
+    Raises `ConfigurationError` where it cannot be used. Ask before anything is paid.
     """
     setting = Settings().clip_model
     return load(setting) if setting else None

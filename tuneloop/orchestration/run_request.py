@@ -50,8 +50,7 @@ class RunRequest:
 def validate_request(ctx: RunContext, request: RunRequest) -> None:
     """Reject, before anything is sent, what the recipe's provider or this installation cannot do.
 
-    Raises:
-        ConfigurationError: A parameter or a setting has to be changed.
+    Raises `ConfigurationError` where a parameter or a setting has to be changed.
     """
     recipe, provider, plan = request.recipe, ctx.provider, request.plan
     if recipe.provider != provider.name:
@@ -117,8 +116,7 @@ def repeated_reason(request: RunRequest, run: RunRecord) -> str:
 def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
     """Check everything that a run would check, without a write or a request to the provider.
 
-    Raises:
-        ConfigurationError, DatasetError, BudgetExceeded: As the run itself.
+    Raises `ConfigurationError`, `DatasetError` or `BudgetExceeded` as the run itself would.
     """
     validate_request(ctx, request)
     with open_and_check(ctx, request.dataset, request.recipe) as checked:

@@ -88,10 +88,8 @@ def check_account(
 ) -> None:
     """Reject an account that the store knows at another address, or whose trainings are in another store.
 
-    Both are recorded once, before anything is paid, unless `read_only`.
-
-    Raises:
-        ConfigurationError: The message names the account, both places and the remedy.
+    Both are recorded once, before anything is paid, unless `read_only`. Raises
+    `ConfigurationError`, which names the account, both places and the remedy.
     """
     account, ledger = provider.account, Ledger(store)
     variable = of_account(account)

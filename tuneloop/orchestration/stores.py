@@ -84,8 +84,7 @@ def _drive(slug: str, store: Store) -> None:
 def move_store(slug: str) -> str:
     """Let this Prefect server drive a store that another one has driven, and say what was done.
 
-    Raises:
-        StoreError: There is no store, or it cannot be used.
+    Raises `StoreError` where there is no store, or it cannot be used.
     """
     store = store_of(slug)
     identity = identity_of(store)
@@ -102,9 +101,7 @@ def prepare_stores(named: set[tuple[str, str | None]]) -> list[str]:
     """Make the stores that deployments name where there are none yet, and record where their accounts are.
 
     `named` are slugs of the stores' blocks, each with that of an account's block that trains into it, if any.
-
-    Returns:
-        What was done, and what is still to do, a line each.
+    Returns what was done, and what is still to do, a line each.
 
     Raises:
         StoreError: A store is not the one that the server knows, or another server drives it.
@@ -151,8 +148,7 @@ def who() -> str:
 def shared_labels() -> tuple[list[str], list[str]]:
     """Find the credentials blocks of the Prefect server that say they are one account.
 
-    Returns:
-        Problems: blocks at different addresses cannot be one account; and notes: blocks at one address may be.
+    Returns problems, for blocks at different addresses cannot be one account, and notes: those at one address may.
     """
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for slug in all_credentials():

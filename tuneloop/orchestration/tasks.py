@@ -64,10 +64,8 @@ def scan_dataset(
 ) -> tuple[DatasetManifest, PublicDataset | None, RunRecord | None]:
     """Check every image and caption and, where there is something to do, bring all of it into the store.
 
-    What was found is kept for later runs, if the dataset looks from outside as it did before it was read.
-
-    Returns:
-        The manifest, the zip that the provider fetches, and what `settled_run` returned: a run with nothing to do.
+    What was found is kept for later runs, if the dataset looks from outside as it did before it was read. Returns
+    the manifest, the zip that the provider fetches, and what `settled_run` returned: a run with nothing to do.
     """
     fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
     checking = ProgressReporter(f"checked-{request.model}", "Images checked", "images")

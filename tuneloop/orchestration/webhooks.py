@@ -35,10 +35,8 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
     """Run the receiver until it is interrupted.
 
     Without slugs of stores it asks the sensor of the installation's own, and without slugs of credentials blocks
-    every account of the server may call.
-
-    Raises:
-        ConfigurationError: A block is missing or wrong, or no sensor polls one of the stores.
+    every account of the server may call. Raises `ConfigurationError` where a block is missing or wrong, or no
+    sensor polls one of the stores.
     """
     _log_to_stderr()
     accounts, stores = webhook_accounts(credentials), stores or [Settings().store]
@@ -55,8 +53,7 @@ def serve_webhooks(stores: list[str], credentials: list[str], host: str, port: i
 def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
     """Read credentials blocks by their slugs, all of the server's by default. One without a path is given one.
 
-    Raises:
-        ConfigurationError: There is no such block, or none at all.
+    Raises `ConfigurationError` where there is no such block, or none at all.
     """
     slugs = credentials or all_credentials()
     if not slugs:

@@ -19,8 +19,7 @@ Progress = Callable[[int, int], None]
 def target_of(promotion: Promotion, to: Path | None) -> Path:
     """Where the weights of a promotion go: a file, or into a folder that is there, by default the current one.
 
-    Raises:
-        ConfigurationError: The weights stay at the provider.
+    Raises `ConfigurationError` where the weights stay at the provider.
     """
     suffix = PurePosixPath(_weights_of(promotion)).suffix
     name = f"{promotion.model}-{promotion.number:04d}{suffix}"
@@ -39,8 +38,7 @@ def pull_weights(
 ) -> bool:
     """Stream a promotion's weights into a file that appears only after its sha256 was checked.
 
-    Returns:
-        False where the file was there already, with these very bytes: it was left alone.
+    Returns False where the file was there already, with these very bytes: it was left alone.
 
     Raises:
         ConfigurationError: There are no weights to pull, or something else has the file's name.

@@ -90,8 +90,7 @@ def champion_history(ledger: Ledger, model: str) -> list[Promotion]:
 def get_version(ledger: Ledger, model: str, number: int | None = None) -> Promotion:
     """Read one promotion of a model by its number; without one, the champion.
 
-    Raises:
-        ConfigurationError: There is no such model, it has no champion, or no promotion of this number.
+    Raises `ConfigurationError` where there is no such model, it has no champion, or no promotion of this number.
     """
     validate_slug(model)
     names = ledger.numbered(f"models/{model}/promotions/")

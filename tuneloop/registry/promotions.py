@@ -111,10 +111,8 @@ class Registry:
         """Write what the gate says as a decision; the first one written for this number stands.
 
         The number was chosen before anything else was read; `against` is that of the champion that the model was
-        compared with, 0 for none; `report` is a name within the store.
-
-        Returns:
-            The decision that has the number, or None where that is none on the model: read and evaluate again.
+        compared with, 0 for none; `report` is a name within the store. Returns the decision that has the number,
+        or None where that is none on the model: read and evaluate again.
         """
         decision = Decision(
             created_at=now(),
@@ -140,11 +138,8 @@ class Registry:
     ) -> Decision:
         """Write a person's review of an undecided verdict, as the next decision.
 
-        Returns:
-            The decision that stands: another one, where two have reviewed or the model was evaluated again.
-
-        Raises:
-            ConfigurationError: The reason cannot be kept.
+        Returns the decision that stands: another one, where two have reviewed or the model was evaluated again.
+        Raises `ConfigurationError` where the reason cannot be kept.
         """
         decision = pending.model_copy(
             update={
@@ -190,8 +185,7 @@ class Registry:
     def promote(self, run: RunRecord, weights: Collected, decision: Decision) -> Promotion | None:
         """Make the model version the champion, under the number after the one it was compared with.
 
-        Returns:
-            The promotion, or None where another one has that number: compare with the new champion.
+        Returns the promotion, or None where another one has that number: compare with the new champion.
         """
         if decision.verdict != "promote":
             raise LedgerError(f"{weights.name} was not decided to be promoted but: {decision.verdict}")
@@ -248,8 +242,7 @@ def is_same_training(promotion: Promotion, other: RunRecord | Promotion) -> bool
 def clean_reason(text: str) -> str:
     """Bring a reason into the form in which it is kept for ever: one line, without control characters and keys.
 
-    Raises:
-        ConfigurationError: It says nothing, or far too much.
+    Raises `ConfigurationError` where it says nothing, or far too much.
     """
     reason = " ".join(_INVISIBLE.sub(" ", redact(text)).split())
     if not reason:

@@ -40,11 +40,8 @@ def review_model(
     """Review the one undecided verdict of a model, and apply that. May be repeated after a crash.
 
     The run that asks is resumed by the sensor and ends by the same decision; `run_id` is its id, or the beginning
-    of it, where more than one asks. To approve promotes the challenger; else the champion stays.
-
-    Returns:
-        The run whose model was decided on, the decision that stands, and the promotion, None where the champion
-        stays.
+    of it, where more than one asks. To approve promotes the challenger; else the champion stays. Returns the run
+    whose model was decided on, the decision that stands, and the promotion, None where the champion stays.
 
     Raises:
         ConfigurationError: There is no such model, or the reason cannot be kept.

@@ -132,8 +132,7 @@ def _query_unclear(
 ) -> list[JobStatus]:
     """Query by id a submitted job that the list does not show, or shows with an unknown status.
 
-    Returns:
-        The training's jobs, with what the provider says now about the one that is followed.
+    Returns the training's jobs, with what the provider says now about the one that is followed.
     """
     last = training.last
     if not isinstance(last, Submitted):

@@ -68,8 +68,7 @@ def record_transitions(
 ) -> tuple[JobStatus | None, Transition | None]:
     """Record what the provider shows of a training: every job of its name, none where none was queried or shown.
 
-    Returns:
-        The job that the ledger follows, and what was written last.
+    Returns the job that the ledger follows, and what was written last.
     """
     if not jobs:
         return None, None

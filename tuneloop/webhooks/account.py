@@ -48,8 +48,7 @@ def new_path() -> str:
 def check_path(value: SecretStr | None) -> SecretStr | None:
     """Accept a path that is long enough to be a secret and safe in an address.
 
-    Raises:
-        ValueError: It is neither; the text does not show it.
+    Raises `ValueError` where it is neither; the text does not show it.
     """
     if value is not None and not _PATH.fullmatch(value.get_secret_value()):
         raise ValueError(

@@ -90,10 +90,8 @@ def ingest(
 ) -> None:
     """Put a dataset into the store with the copies that are sent in its place, and show it on the run's page.
 
-    It is compared with the one of the model's champion.
-
-    Raises:
-        DatasetError: It cannot be used. The page names every finding all the same.
+    It is compared with the one of the model's champion. Raises `DatasetError` where it cannot be used; the page
+    names every finding all the same.
     """
     champion = ctx.ledger.champion(model)
     before = load_manifest(champion.dataset_digest, ctx.store) if champion else None

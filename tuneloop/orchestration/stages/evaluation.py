@@ -49,8 +49,7 @@ def evaluate(ctx: RunContext, run: RunRecord, weights: Collected) -> Decision:
 def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) -> None:
     """Wait for the provider to deploy the model; its weights are already safe.
 
-    Raises:
-        TrainingFailed: The provider has had a day, or has deleted the model since.
+    Raises `TrainingFailed` where the provider has had a day, or has deleted the model since.
     """
     while True:
         provider_status = "not shown"

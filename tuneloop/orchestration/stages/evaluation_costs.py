@@ -88,8 +88,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
 def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, SpendingLimits]:
     """Open a champion's account: the run's own, whatever its block is called, or the one of its records.
 
-    Raises:
-        ConfigurationError: There is no block for it any more.
+    Raises `ConfigurationError` where there is no block for it any more.
     """
     if champion.account == ctx.provider.account:
         return ctx.provider, ctx.limits

@@ -54,10 +54,8 @@ _PASSING = timedelta(hours=1)
 def train(ctx: RunContext, run: RunRecord, *, cancelled: bool = False) -> Collected:
     """Submit a training once, wait for it, and collect its weights: from wherever its records stand.
 
-    Where a person has cancelled the run, nothing is submitted any more, but what was paid is collected.
-
-    Raises:
-        TrainingFailed: The training has come to an end without weights.
+    Where a person has cancelled the run, nothing is submitted any more, but what was paid is collected. Raises
+    `TrainingFailed` where the training has come to an end without weights.
     """
     training = TrainingLog.of(ctx.ledger, run)
     if training.last is not None:  # else it is marked when it is begun
