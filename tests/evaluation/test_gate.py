@@ -48,7 +48,7 @@ def with_finding(evaluation: Evaluation, at: int, finding: str) -> Evaluation:
 def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -> None:
     verdict = apply_gate(model(low_noise=0.15), model(), GatePolicy())
     assert verdict.verdict == "promote"
-    assert "most in low_noise" in verdict.reason
+    assert verdict.reason == "Better with 95% certainty: mostly less grain."
     whole = verdict.differences[0]
     assert whole.name == WEIGHTED
     assert whole.low is not None
@@ -58,7 +58,7 @@ def test_surely_better_challenger_is_promoted_and_the_reason_names_the_score() -
 def test_surely_worse_challenger_is_rejected() -> None:
     verdict = apply_gate(model(exposure=-0.2), model(), GatePolicy())
     assert verdict.verdict == "reject"
-    assert "most in exposure" in verdict.reason
+    assert verdict.reason == "Worse with 95% certainty: mostly weaker light and contrast."
 
 
 def test_equal_models_are_undecided_and_the_policy_says_what_then() -> None:
@@ -181,7 +181,7 @@ def test_great_loss_in_a_score_of_weight_zero_stops_nobody() -> None:
     worse = apply_gate(
         model(exposure=-0.2, low_noise=-0.4), model(), GatePolicy(weights=ScoreWeights(low_noise=0))
     )
-    assert "most in exposure" in worse.reason
+    assert "mostly weaker light and contrast" in worse.reason
 
 
 def test_first_model_is_praised_only_for_what_was_measured() -> None:

@@ -10,7 +10,7 @@ def test_line_of_champions_is_told_newest_first(world: World) -> None:
     page = write_model_page(world.store, "robot", [ChampionEntry(each) for each in promotions(world.old.digest)])
     text = Outline(page).text
     assert (
-        text.index("No. 2 draws the antenna") < text.index("The challenger is better") < text.index("First model")
+        text.index("No. 2 draws the antenna") < text.index("Better with 95% certainty") < text.index("First model")
     )
     assert "Rolled back to v1" in text
     assert "by Mira Lang" in text

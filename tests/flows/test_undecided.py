@@ -88,7 +88,7 @@ def test_answer_at_the_command_line_ends_the_run_that_asks(
     assert done.exit_code == 0, done.output
     tick(stack.store_slug)
     state = wait_for(run, "Completed")
-    assert "not promoted" in (state.message or "")
+    assert "Not promoted" in (state.message or "")
     assert verdicts(ledger, run) == ["undecided", "reject"]
     champion = ledger.champion(again["model"])
     assert champion is not None

@@ -105,7 +105,7 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
         assert "nothing was written or sent" in me.tuneloop("run", "robots", "--dry-run")
         assert not emulator.billing()
         said = me.tuneloop("run", "robots")
-        assert "promoted" in said
+        assert "Promoted" in said
         again = me.tuneloop("run", "robots")
         assert "nothing" in again.lower()
         assert "robots" in me.tuneloop("models")

@@ -27,6 +27,18 @@ WEIGHTED = "score"
 """Name of the weighted mean of all scores."""
 _PROMPT_CHARACTERS = 120
 """Of a prompt within a reason."""
+_IN_WORDS = {
+    "sharpness": ("sharper edges", "softer edges"),
+    "low_noise": ("less grain", "more grain"),
+    "exposure": ("truer light and contrast", "weaker light and contrast"),
+    "color_similarity": ("colors nearer to the training images", "colors farther from the training images"),
+    "edge_similarity": ("outlines nearer to the training images", "outlines farther from the training images"),
+    "hash_similarity": ("a closer likeness", "a looser likeness"),
+    "diversity": ("more variety between seeds", "less variety between seeds"),
+    "clip_text": ("images that fit their prompts better", "images that fit their prompts less"),
+    "clip_image": ("a closer likeness", "a looser likeness"),
+}
+"""A rise of each score, and a fall."""
 
 
 def apply_gate(
@@ -166,20 +178,21 @@ def _decide(
 ) -> tuple[Verdict, str]:
     """The verdict on a difference that is sure: a great loss in one part stops a challenger that is better."""
     if worse:
-        return "reject", f"The challenger is worse: its score differs by {measured}{_mostly(parts, worse=True)}."
+        return "reject", f"Worse with {policy.confidence:.0%} certainty{_mostly(parts, worse=True)}."
     lost = [part for part in parts if (part.high or 0.0) < -policy.max_regression]
     if not lost:
-        return "promote", f"The challenger is better: its score differs by {measured}{_mostly(parts)}."
+        return "promote", f"Better with {policy.confidence:.0%} certainty{_mostly(parts)}."
     worst = min(lost, key=lambda part: part.difference or 0.0)
     change = _signed(worst.difference or 0.0)
     return "undecided", f"The challenger's score is better ({measured}), but {worst.name} is worse ({change})."
 
 
 def _mostly(parts: list[ScoreDifference], *, worse: bool = False) -> str:
+    """What has changed most, in words; the numbers are in the report's table."""
     sign = -1.0 if worse else 1.0
     most = max(parts, key=lambda part: sign * (part.difference or 0.0))
-    change = most.difference or 0.0
-    return f", most in {most.name} ({_signed(change)})" if sign * change > 0 else ""
+    changed = sign * (most.difference or 0.0) > 0
+    return f": mostly {_IN_WORDS[most.name][worse]}" if changed else ""
 
 
 def _signed(value: float) -> str:

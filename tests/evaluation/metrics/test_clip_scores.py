@@ -167,7 +167,7 @@ def test_gate_counts_them_by_their_weights() -> None:
 
     better = apply_gate(judged(0.6), judged(0.5), GatePolicy())
     assert better.verdict == "promote"
-    assert "most in clip_text" in better.reason
+    assert "images that fit their prompts better" in better.reason
     weights = ScoreWeights()
     share = weights.clip_text / (weights.sharpness + weights.clip_text + weights.clip_image)
     assert better.differences[0].difference == pytest.approx(0.1 * share)

@@ -37,11 +37,11 @@ def promote(
     if decision.verdict == "undecided":
         asked = f"run {decision.flow_run} asks" if decision.flow_run != run.flow_run else "no run could ask"
         return Completed(
-            message=f"{name}: undecided. {decision.reason} Review required ({asked}): answer there, or "
+            message=f"Undecided ({name}). {decision.reason} Review required ({asked}): answer there, or "
             f"with `{run.review_command}` (or `--reject`).",
         )
-    outcome = "promoted" if decision.verdict == "promote" else "not promoted"
-    return Completed(message=f"{name}: {outcome}. {decision.reason}")
+    outcome = "Promoted" if decision.verdict == "promote" else "Not promoted"
+    return Completed(message=f"{outcome} ({name}). {decision.reason}")
 
 
 def _is_applied(ctx: RunContext, run: RunRecord, weights: Collected, decision: Decision) -> bool:
