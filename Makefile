@@ -35,7 +35,7 @@ setup: .venv/.ready-dev ## The same, with what development needs on top
 	@touch $@
 
 demo: install ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
-	@$(BIN)/tuneloop demo $(ARGS)
+	@$(BIN)/tuneloop demo $(ARGS) || [ $$? = 130 ] # Ctrl-C is no error
 
 test: setup browser ## Run all tests (ARGS="tests/datasets -x")
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)

@@ -13,8 +13,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -26,9 +24,16 @@ from tuneloop.orchestration.automations import create_automations
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.server_address import send_no_events
 from tuneloop.providers.registry import TRAINERS
-from tuneloop.schemas.shown_text import visible
 
 _PRIVATE = {"message", "page"}
+_DOING = {
+    "Scheduled": "waiting for the worker",
+    "Late": "waiting for the worker",
+    "Pending": "starting",
+    "Suspended": "the provider works; the run is suspended",
+    "Resuming": "resuming",
+}
+"""What goes on, by the state of a run."""
 
 
 def run_demo(
@@ -52,23 +57,23 @@ def run_demo(
     plan = (("first training", first), ("unchanged", first), ("images added", second))
     with ExitStack() as ends:
         ends.callback(console.print, "Everything that the demo has started is ended.")
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        progress = ends.enter_context(Progress(*columns, console=console))
-        task = progress.add_task("Emulated provider, Prefect server, worker, deployments", total=1)
-        stack = ends.enter_context(running_stack(folder, store, recipe.provider))
-        progress.update(task, completed=1, description=f"Everything runs; the UI is {stack.server_url}")
+        stack = ends.enter_context(running_stack(folder, store, recipe.provider, report=partial(_tick, console)))
         create_automations()
         parameters = partial(parameters_for, stack=stack, trainer=trainer, own_images=dataset is not None)
         set_parameters(parameters(first))
-        outcomes = [_run_one(stack, progress, name, parameters(images)) for name, images in plan]
-        progress.stop()
+        outcomes = [_run_one(stack, console, name, parameters(images)) for name, images in plan]
         write_json(json_file, _document(stack, outcomes))
-        _summary(console, stack, outcomes, stay=stay)
+        _summary(console, outcomes, stay=stay)
+        _say_next(console, stack, outcomes)
         if stay:
-            console.print("[bold]Everything keeps running. Look around in the UI; Ctrl-C ends it.[/]")
+            console.print(f"\nEverything keeps running: {stack.server_url} is the UI. Ctrl-C ends it.")
             with suppress(KeyboardInterrupt):
                 threading.Event().wait()
     return [outcome.state for outcome in outcomes] == ["Completed", "Cached", "Completed"]
+
+
+def _tick(console: Console, done: str) -> None:
+    console.print(Text.assemble(("✓ ", "green"), shown(done)))
 
 
 def _datasets(folder: Path, dataset: Path | None, *, pairs: bool) -> tuple[Path, Path]:
@@ -83,14 +88,14 @@ def _datasets(folder: Path, dataset: Path | None, *, pairs: bool) -> tuple[Path,
     return some, source
 
 
-def _run_one(stack: Stack, progress: Progress, name: str, parameters: dict[str, Any]) -> Outcome:
-    task = progress.add_task(f"[bold]{name}[/]", total=1)
+def _run_one(stack: Stack, console: Console, name: str, parameters: dict[str, Any]) -> Outcome:
+    with console.status(f"{name}: starting") as status:
 
-    def report(line: str) -> None:
-        progress.update(task, description=f"[bold]{name}[/]: {escape(visible(line))}")
+        def report(line: str) -> None:
+            status.update(f"{name}: {_DOING.get(line, line.lower())}")
 
-    outcome = run_once(stack, name, parameters, report)
-    progress.update(task, completed=1)
+        outcome = run_once(stack, name, parameters, report)
+    _tick(console, f"{name}: {outcome.state}, {outcome.seconds:.0f} s")
     return outcome
 
 
@@ -104,26 +109,30 @@ def _document(stack: Stack, outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def _summary(console: Console, stack: Stack, outcomes: list[Outcome], *, stay: bool) -> None:
-    table = Table(title="What happened")
-    for column in ("run", "state", "paid", "weights", "decision", "seconds"):
-        table.add_column(column)
+def _summary(console: Console, outcomes: list[Outcome], *, stay: bool) -> None:
+    table = Table("run", "paid", "weights", "decision")
     for item in outcomes:
         weights = f"{item.weights['size_bytes']:,} bytes" if item.weights else "none new"
-        table.add_row(
-            item.name, item.state, str(item.paid_trainings), weights, shown(item.decision or "none needed"),
-            f"{item.seconds:.0f}",
-        )  # fmt: skip
+        table.add_row(item.name, str(item.paid_trainings), weights, shown(item.decision or "none needed"))
+    console.print()
     console.print(table)
     for item in outcomes:
         console.print(Text.assemble((item.name, "bold"), shown(f": {item.message}")))
         if stay:
             # The server that shows it ends with the demo.
-            console.print(shown(f"  run    {item.page}"), soft_wrap=True)
-        if item.report_uri:
-            console.print(shown(f"  report {_nearby(item.report_uri)}"), soft_wrap=True)
-    if stay:
-        console.print(f"Prefect UI {stack.server_url}", soft_wrap=True)
+            console.print(shown(f"  {item.page}"), soft_wrap=True)
+
+
+def _say_next(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
+    reports = [item.report_uri for item in outcomes if item.report_uri]
+    store = open_store(stack.store_slug).uri
+    at = f"file://$PWD/{nearby}" if (nearby := _nearby(store)) != store else store
+    console.print("\nNext:")
+    if reports:
+        console.print(shown(f"  open {_nearby(reports[-1])}"), soft_wrap=True)
+    console.print(shown(f"  tuneloop models --store {at}"), soft_wrap=True)
+    console.print(shown(f"  tuneloop pull sample-robot --store {at}"), soft_wrap=True)
+    console.print("  tuneloop init robots       (a project with your own images)")
 
 
 def _nearby(uri: str) -> str:

@@ -72,7 +72,8 @@ def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report
     """Follow a run to its end. Starts the sensor at once, so that nobody waits for its next minute."""
     reported, polled_at = "", 0.0
     for current in until_ended(client, run.id, _RUN_LIMIT_S, stack.processes.check):
-        run, line = current, _line(current)
+        run = current
+        line = run.state.name or "" if run.state is not None else ""
         if line != reported:
             reported = line
             report(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -85,9 +85,13 @@ def fresh_folder(folder: Path) -> Path:
 
 @contextmanager
 def running_stack(
-    folder: Path, store: StoreKind, provider: str | None = None, server_python: str = sys.executable
+    folder: Path,
+    store: StoreKind,
+    provider: str | None = None,
+    server_python: str = sys.executable,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Stack]:
-    """Start everything below one empty folder, and end it all afterwards."""
+    """Start everything below one empty folder, and end it all afterwards. Reports each thing that is up."""
     row = row_of(provider) if provider else PROVIDERS[0]
     # Read here, before this process takes on the environment of its programs.
     s3 = s3_settings(Settings()) if store == "s3" else None
@@ -108,11 +112,15 @@ def running_stack(
             s3 = s3.model_copy(update={"s3_endpoint": _start_s3(processes)})
         stack.start_server()
         processes.wait_until("emulator", lambda: responds(f"{emulator.url}/_emulator/health"))
+        report(f"emulated provider {row.name}")
+        report(f"Prefect server {stack.server_url}")
         with temporary_settings(updates=settings), environment_of(environment):
             prepare_server()
             _save_blocks(stack, s3)
             stack.start_worker()
+            report("worker")
             deploy_all(_project_for(stack))
+            report("deployments")
             yield stack
     finally:
         processes.end_all()
