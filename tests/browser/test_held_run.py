@@ -13,7 +13,7 @@ from prefect.client.schemas.actions import BlockDocumentCreate
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
 from tests.conftest import draw_images
-from tests.flows.runs import wait_until
+from tests.waiting import wait_until
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger

@@ -16,8 +16,10 @@ from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tests.conftest import SERVER_PYTHON, draw_images
 from tests.flows.bill import Bill
-from tests.flows.runs import PROGRAMS, request_for, sensor_paused
+from tests.flows.runs import request_for, sensor_paused
 from tests.flows.shop import Shop
+from tests.forge.running import running_forge
+from tests.waiting import relying_on
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
@@ -37,15 +39,15 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     with (
         chdir(pytestconfig.rootpath),
         running_stack(folder, "local", server_python=SERVER_PYTHON) as running,
+        running_forge(running),
+        relying_on(running.processes),
         quick,
     ):
         # Prefect's worker for events stays with the server that this process spoke to first, in other tests.
         EventsWorker.drain_all()
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
-        PROGRAMS.append(running.processes)
         yield running
-        PROGRAMS.remove(running.processes)
         # Else whoever waits for all events to be sent waits minutes for a server that is gone.
         EventsWorker.drain_all()
 

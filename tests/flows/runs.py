@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,7 +24,9 @@ from prefect.states import Scheduled
 
 from flows.retrain_model import retrain_model
 from flows.watch_trainings import watch_trainings
-from tuneloop.local_server.processes import Processes
+from tests.forge.modules import pid_file
+from tests.waiting import wait_until
+from tuneloop.demo.stack import Stack
 
 RETRAIN = "retrain-model/sample-robot"
 SENSOR = "watch-trainings/sensor"
@@ -33,10 +34,6 @@ LOOK = "/finetune/request/details"
 SUBMIT = "/finetune/request/submit"
 RENDER = "/v1/flux-dev-finetuned"
 
-PROGRAMS: list[Processes] = []
-"""What the runs rely on; a program of it that has died is named instead of waited for."""
-
-_PATIENCE_S = 120
 _PAUSE_S = 0.2
 _PAGE = 200
 
@@ -85,27 +82,18 @@ def _state(client: SyncPrefectClient, run: UUID) -> State[Any]:
 
 def wait_for(run: UUID, name: str) -> State[Any]:
     """Wait until a run is in a state, by its name. Fails at once where the run has ended in another one."""
-    until = time.monotonic() + _PATIENCE_S
     with get_client(sync_client=True) as client:
-        while (state := _state(client, run)).name != name:
+
+        def reached() -> State[Any] | None:
+            state = _state(client, run)
+            if state.name == name:
+                return state
             assert not state.is_final(), f"{state.name} instead of {name}: {state.message}"
-            assert time.monotonic() < until, f"still {state.name} instead of {name}: {state.message}"
-            _pause()
-    return state
+            return None
 
-
-def wait_until(what: str, condition: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    until = time.monotonic() + _PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, f"waited in vain until {what}"
-        _pause()
-
-
-def _pause() -> None:
-    for programs in PROGRAMS:
-        programs.check()
-    time.sleep(_PAUSE_S)
+        found = wait_until(f"run {run} is {name}", reached, seen=lambda: _state(client, run), pause_s=_PAUSE_S)
+    assert found is not None
+    return found
 
 
 def nudge_sensor() -> State[Any]:
@@ -161,13 +149,9 @@ def tags_of(run: UUID) -> set[str]:
         return set(client.read_flow_run(run).tags)
 
 
-def process_of(run: UUID) -> psutil.Process:
-    """The process in which the worker has started a run."""
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            if process.environ().get("PREFECT__FLOW_RUN_ID") == str(run):
-                return process
-    raise AssertionError(f"no process of run {run}")
+def process_of(stack: Stack, run: UUID) -> psutil.Process:
+    """The process in which a run goes on."""
+    return psutil.Process(int(pid_file(stack.folder / "prefect", str(run)).read_text()))
 
 
 def log_of(run: UUID) -> str:

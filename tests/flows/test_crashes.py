@@ -18,8 +18,8 @@ from tests.flows.runs import (
     sensor_paused,
     start,
     wait_for,
-    wait_until,
 )
+from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
@@ -57,14 +57,20 @@ def test_suspended_run_outlives_the_worker_and_the_server(
     ],
 )
 def test_next_run_carries_on_where_one_was_killed_and_pays_no_second_time(
-    unanswered: str, found_by: str, emulator: EmulatorControl, wish: dict[str, Any], bill: Bill, ledger: Ledger
+    unanswered: str,
+    found_by: str,
+    stack: Stack,
+    emulator: EmulatorControl,
+    wish: dict[str, Any],
+    bill: Bill,
+    ledger: Ledger,
 ) -> None:
     emulator.inject(Fault("slow", unanswered, delay_s=300))
     # A tick in between would find the job as well, and leave nothing to be found out by the next run.
     with sensor_paused():
         run = start(wish)
         wait_until("the run waits for an answer", lambda: bool(bill.trainings) and unanswered in bill.paths)
-        process_of(run).kill()
+        process_of(stack, run).kill()
         wait_for(run, "Crashed")
         following = here(wish)
     assert following.name == "Completed"

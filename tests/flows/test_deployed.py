@@ -21,7 +21,8 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
-from tests.flows.runs import RETRAIN, SENSOR, wait_until
+from tests.flows.runs import RETRAIN, SENSOR
+from tests.waiting import wait_until
 from tuneloop.orchestration.deployment_files import SAMPLE
 
 

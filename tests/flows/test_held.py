@@ -12,8 +12,9 @@ from prefect.client.schemas.objects import State
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
-from tests.flows.runs import SUBMIT, here, look, run_of, start, tags_of, tick, wait_for, wait_until
+from tests.flows.runs import SUBMIT, here, look, run_of, start, tags_of, tick, wait_for
 from tests.sensor.aging import age_refusal
+from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress

@@ -8,7 +8,8 @@ from prefect.client.orchestration import get_client
 from prefect.events.filters import EventFilter, EventNameFilter
 
 from tests.flows.bill import Bill
-from tests.flows.runs import RENDER, here, wait_until
+from tests.flows.runs import RENDER, here
+from tests.waiting import wait_until
 from tuneloop.emulator import EmulatorControl, Fault
 
 

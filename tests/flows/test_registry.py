@@ -14,10 +14,11 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.events.filters import EventFilter, EventNameFilter
 
 from tests.flows.bill import Bill
-from tests.flows.runs import here, start, wait_for, wait_until
+from tests.flows.runs import here, start, wait_for
 from tests.flows.test_commands import tuneloop
 from tests.flows.test_unchanged import decision, trained
 from tests.flows.test_what_a_run_leaves import secrets_in
+from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import Promotion

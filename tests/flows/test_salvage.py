@@ -13,8 +13,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Crashed
 
 from tests.flows.bill import Bill
-from tests.flows.runs import here, look, process_of, start, tick, wait_for, wait_until
+from tests.flows.runs import here, look, process_of, start, tick, wait_for
 from tests.sensor.aging import age
+from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
@@ -104,7 +105,7 @@ def test_continuing_run_that_dies_is_continued_itself(
     tick(stack.store_slug)
     (other,) = continuing(run)
     wait_until("it downloads", lambda: any(path.startswith("/s3/") for path in bill.paths[seen:]))
-    process_of(other).kill()
+    process_of(stack, other).kill()
     wait_for(other, "Crashed")
     emulator.clear_faults()
     tick(stack.store_slug)

@@ -15,7 +15,8 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFil
 from prefect.states import Completed, Crashed, Scheduled
 
 from tests.flows.bill import Bill
-from tests.flows.runs import SENSOR, here, look, sensor_paused, start, tick, wait_for, wait_until
+from tests.flows.runs import SENSOR, here, look, sensor_paused, start, tick, wait_for
+from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress

@@ -18,8 +18,9 @@ from prefect.logging import disable_run_logger
 from prefect.states import Cancelled, Pending, Running, Scheduled
 
 from tests.flows.bill import Bill
-from tests.flows.runs import LOOK, RETRAIN, look, nudge_sensor, sensor_paused, start, tick, wait_for, wait_until
+from tests.flows.runs import LOOK, RETRAIN, look, nudge_sensor, sensor_paused, start, tick, wait_for
 from tests.flows.test_salvage import continuing, end_as, is_marked, sleeping
+from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress

@@ -14,9 +14,10 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from tests.conftest import draw_images
 from tests.flows.bill import Bill
-from tests.flows.runs import here, tick, wait_until
+from tests.flows.runs import here, tick
 from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
+from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import StoreError

@@ -11,7 +11,8 @@ from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
-from tests.flows.runs import LOOK, here, log_of, look, process_of, run_of, start, tick, wait_for, wait_until
+from tests.flows.runs import LOOK, here, log_of, look, process_of, run_of, start, tick, wait_for
+from tests.waiting import wait_until
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.datasets.archive import DatasetArchive
@@ -37,7 +38,7 @@ def test_training_that_ends_before_its_run_is_suspended_is_woken_by_a_later_tick
     run = start(wish)
     wait_until("the run looks at its training", lambda: LOOK in bill.paths)
     # It will be told that the training goes on, and does not know yet that it was asked to stand still.
-    process = process_of(run)
+    process = process_of(stack, run)
     process.suspend()
     emulator.progress(Progress.at_once())
     assert "1 recorded, 0 resumed" in (tick(stack.store_slug).message or "")
