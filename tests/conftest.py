@@ -3,13 +3,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from tests.datasets.scanning import scan
+from tests.waiting import last_lines
 from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
@@ -36,6 +37,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parts = item.path.relative_to(Path(__file__).parent).parts
         group = parts[0] if parts[0] in WITH_INSTALLATION else "/".join(parts)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the programs have written last on which the test relied."""
+    report = yield
+    if report.failed and (lines := last_lines()):
+        report.sections.append(("last lines of the programs", lines))
+    return report
 
 
 @pytest.fixture

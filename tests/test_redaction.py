@@ -43,6 +43,6 @@ def test_debug_logs_of_the_http_library_hold_no_signature(
 ) -> None:
     provider.list_jobs()
     with caplog.at_level(logging.DEBUG, logger="urllib3.connectionpool"):
-        requests.get(f"{emulator.url}/s3/nothing?X-Amz-Signature=0123abcd", timeout=5)
+        requests.get(f"{emulator.url}/s3/nothing?X-Amz-Signature=0123abcd", timeout=60)
     assert "/s3/nothing" in caplog.text
     assert "0123abcd" not in caplog.text

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tuneloop.demo.processes import Processes
+from tuneloop.local_server.processes import Processes
 
 T = TypeVar("T")
 LIMIT_S = 300.0

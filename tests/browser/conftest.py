@@ -14,6 +14,7 @@ from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, listen, new_context
 from tests.browser.runs import Runs
 from tests.conftest import SERVER_PYTHON, draw_images
+from tests.waiting import relying_on
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import Progress
@@ -37,7 +38,11 @@ def stack(
     """One installation for the whole folder, whose trainings last until a test ends them."""
     del executable  # asked for first: without a browser nothing needs to start
     folder = tmp_path_factory.mktemp("installation")
-    with chdir(pytestconfig.rootpath), running_stack(folder, "local", server_python=SERVER_PYTHON) as running:
+    with (
+        chdir(pytestconfig.rootpath),
+        running_stack(folder, "local", server_python=SERVER_PYTHON) as running,
+        relying_on(running.processes),
+    ):
         running.emulator.progress(Progress.after_seconds(3600))
         yield running
 

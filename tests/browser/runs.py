@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,9 +10,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Scheduled
 
+from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
-
-_LIMIT_S = 90.0
 
 
 class Runs:
@@ -40,15 +38,19 @@ class Runs:
 
     def wait_until(self, run: UUID, *states: str) -> FlowRun:
         """Wait for one of these states; ending in another one is an error."""
-        until = time.monotonic() + _LIMIT_S
-        while time.monotonic() < until:
+
+        def reached() -> FlowRun | None:
             found = self.read(run)
             now = found.state
             if now is not None and now.name in states:
                 return found
             assert now is None or not now.is_final(), f"the run is {now.name}: {now.message}"
-            time.sleep(0.2)
-        raise AssertionError(f"after {_LIMIT_S:.0f} s the run is not {' or '.join(states)}: {now}")
+            return None
+
+        what = f"the run is {' or '.join(states)}"
+        found = wait_until(what, reached, seen=lambda: self.read(run).state, pause_s=0.2)
+        assert found is not None
+        return found
 
     def cancel(self, run: UUID) -> None:
         """Cancel a run that has shown what it was started for: nothing of it goes on behind the next test."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import LIMIT_S
+
 TELLS_OF_PREFECT = """
 import sys
 from tuneloop.cli.app import main
@@ -35,5 +37,5 @@ def in_an_empty_home(folder: Path, *arguments: str, **environment: str) -> subpr
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LIMIT_S,
     )

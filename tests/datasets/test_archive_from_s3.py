@@ -13,6 +13,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
+from tests.waiting import wait_until
 from tuneloop.datasets import archive
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.store import image_name
@@ -100,8 +101,7 @@ def test_next_images_are_under_way_while_one_is_waited_for(distant: Distant) -> 
     got: list[bytes] = []
     reader = threading.Thread(target=lambda: got.extend(DatasetArchive(manifest, distant).chunks()))
     reader.start()
-    while len(distant.opened) < 8:
-        reader.join(0.01)
+    wait_until("eight images are under way", lambda: len(distant.opened) >= 8)
     assert len(distant.opened) == 8
     distant.meanwhile.set()
     reader.join()

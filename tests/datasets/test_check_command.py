@@ -12,6 +12,7 @@ import pytest
 
 from tests.datasets.sources.public_server import Shelf, serving
 from tests.datasets.sources.zips import zipped
+from tests.waiting import LIMIT_S
 
 from .images import distinct, fill_cleanly, fill_cleanly_with_pairs
 from .planted.scenes import saved, scene, turned
@@ -29,7 +30,7 @@ def check(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LIMIT_S,
     )
 
 

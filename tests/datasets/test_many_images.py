@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import LIMIT_S
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.images import inspect as inspection
 from tuneloop.datasets.images.inspect import inspect_image
@@ -47,7 +48,7 @@ def fill(folder: Path, number: int) -> Path:
 
 def look_in_a_process(folder: Path) -> tuple[int, int]:
     done = subprocess.run(
-        [sys.executable, "-c", LOOK, str(folder)], capture_output=True, text=True, check=True, timeout=200
+        [sys.executable, "-c", LOOK, str(folder)], capture_output=True, text=True, check=True, timeout=LIMIT_S
     )
     images, kilobytes = done.stdout.split()
     return int(images), int(kilobytes)
@@ -65,7 +66,7 @@ def test_two_images_are_looked_at_at_once(folder: Path, monkeypatch: pytest.Monk
     for index in range(4):
         (folder / f"{index}.png").write_bytes(distinct(index))
     # Nobody passes before two are there; alone, the first one would wait in vain.
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=LIMIT_S)
 
     def wait_for_another(path: Path, name: str, known: dict[Sha256, ImageInfo]) -> ImageInfo:
         both.wait()

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from tests.waiting import LIMIT_S
 from tuneloop.datasets.parallel import bounded_map
 
 
@@ -25,7 +26,7 @@ def test_nothing_is_started_after_one_has_failed_although_an_earlier_one_still_w
     def work(number: int) -> None:
         started.append(number)
         if number == 0:
-            assert failed.wait(20)
+            assert failed.wait(LIMIT_S)
         elif number == 1:
             failed.set()
             raise ValueError("number 1")

@@ -12,6 +12,7 @@ import pytest
 from tests.datasets.scanning import Scanned, scan
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tests.storage.failing_proxy import failing_proxy
+from tests.waiting import LIMIT_S
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import CorruptRecord, DatasetError, ObjectNotFound, StoreError
@@ -158,7 +159,7 @@ class SlowStore(LocalDirectory):
 
     def create(self, name: str, data: bytes) -> bool:
         if name.startswith("images/"):
-            self._together.wait(timeout=30)
+            self._together.wait(timeout=LIMIT_S)
         won = super().create(name, data)
         self.order.append(name)
         return won

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.waiting import LIMIT_S
 from tuneloop.local_server.processes import Processes, ProgramFailed, interrupts_deferred
 
 SLEEPER = ("tests.demo.sleeper",)
@@ -53,5 +54,5 @@ def test_programs_end_when_their_starter_is_ended_by_a_signal(tmp_path: Path, nu
         assert starter.stdout is not None
         sleeper = psutil.Process(int(starter.stdout.readline()))
         starter.send_signal(number)
-    sleeper.wait(timeout=60)
+    sleeper.wait(timeout=LIMIT_S)
     assert not sleeper.is_running()

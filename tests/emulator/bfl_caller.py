@@ -40,7 +40,7 @@ class BflCaller:
         self.session.headers["X-Key"] = emulator.api_key
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        return self.session.request(method, self.origin + path, timeout=20, **arguments)
+        return self.session.request(method, self.origin + path, timeout=60, **arguments)
 
     def archive(self, images: int = 6) -> bytes:
         return dataset(images)
@@ -61,7 +61,7 @@ class BflCaller:
 
     def result(self, task_id: str) -> dict[str, Any]:
         """What get_result says, which needs no key."""
-        response = requests.get(f"{self.origin}/v1/get_result", params={"id": task_id}, timeout=20)
+        response = requests.get(f"{self.origin}/v1/get_result", params={"id": task_id}, timeout=60)
         return dict(response.json())
 
     def listed(self) -> list[str]:

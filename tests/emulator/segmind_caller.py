@@ -82,7 +82,7 @@ class Caller:
         self.session.headers["x-api-key"] = self.api_key
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        return self.session.request(method, self.origin + path, timeout=20, **arguments)
+        return self.session.request(method, self.origin + path, timeout=60, **arguments)
 
     def place(self) -> dict[str, str]:
         """Both URLs of a new upload."""
@@ -92,7 +92,7 @@ class Caller:
     def upload(self, archive: bytes | None = None) -> str:
         place = self.place()
         content = dataset() if archive is None else archive
-        assert requests.put(place["presigned_url"], data=content, timeout=20).status_code == 200
+        assert requests.put(place["presigned_url"], data=content, timeout=60).status_code == 200
         return place["s3_url"]
 
     def order(
@@ -156,7 +156,7 @@ class Caller:
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
         )
-        connection = socket.create_connection((host.hostname or "", host.port or 0), timeout=20)
+        connection = socket.create_connection((host.hostname or "", host.port or 0), timeout=60)
         connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body[:send])
         return connection
 

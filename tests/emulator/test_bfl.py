@@ -153,7 +153,7 @@ def test_the_rate_of_a_training_that_named_none_depends_on_its_type(caller: BflC
 def test_an_image_has_the_size_and_format_that_were_asked_for(
     caller: BflCaller, path: str, asked: dict[str, object], size: tuple[int, int], kind: str
 ) -> None:
-    response = requests.get(caller.sample(caller.train(), path, **asked), timeout=20)
+    response = requests.get(caller.sample(caller.train(), path, **asked), timeout=60)
     assert response.headers["content-type"] == f"image/{kind.lower()}"
     image = Image.open(io.BytesIO(response.content))
     assert (image.size, image.format) == (size, kind)
@@ -161,7 +161,7 @@ def test_an_image_has_the_size_and_format_that_were_asked_for(
 
 def test_the_same_request_gives_the_same_image_and_another_seed_another(caller: BflCaller) -> None:
     model = caller.train()
-    first, again, other = (requests.get(caller.sample(model, seed=seed), timeout=20).content for seed in (1, 1, 2))
+    first, again, other = (requests.get(caller.sample(model, seed=seed), timeout=60).content for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -170,7 +170,7 @@ def test_an_image_without_a_seed_shows_the_one_it_took(emulator: EmulatorControl
     found = caller.result(caller.image(model, seed=None))["result"]
     assert found["seed"] == emulator.billing()[-1].summary["seed"]
     repeated = caller.sample(model, seed=found["seed"])
-    assert requests.get(found["sample"], timeout=20).content == requests.get(repeated, timeout=20).content
+    assert requests.get(found["sample"], timeout=60).content == requests.get(repeated, timeout=20).content
 
 
 def test_an_image_takes_its_time_and_shows_it(emulator: EmulatorControl, caller: BflCaller) -> None:
@@ -187,9 +187,9 @@ def test_the_address_of_an_image_is_valid_for_ten_minutes(emulator: EmulatorCont
     other = caller.sample(caller.train())
     forged = url.partition("?")[0] + "?" + other.partition("?")[2]
     emulator.advance(590)
-    assert [requests.get(address, timeout=20).status_code for address in (url, forged)] == [200, 403]
+    assert [requests.get(address, timeout=60).status_code for address in (url, forged)] == [200, 403]
     emulator.advance(20)
-    assert requests.get(url, timeout=20).status_code == 403
+    assert requests.get(url, timeout=60).status_code == 403
 
 
 @pytest.mark.parametrize("end", ["Request Moderated", "Content Moderated", "Internal error"])
@@ -205,6 +205,6 @@ def test_an_image_that_fails_is_refunded(emulator: EmulatorControl, caller: BflC
 
 def test_stronger_or_longer_training_draws_otherwise(caller: BflCaller) -> None:
     models = caller.train(), caller.train(iterations=100), caller.train(finetune_type="lora")
-    drawn = {requests.get(caller.sample(model), timeout=20).content for model in models}
-    drawn |= {requests.get(caller.sample(models[0], finetune_strength=0.2), timeout=20).content}
+    drawn = {requests.get(caller.sample(model), timeout=60).content for model in models}
+    drawn |= {requests.get(caller.sample(models[0], finetune_strength=0.2), timeout=60).content}
     assert len(drawn) == 4

@@ -118,7 +118,7 @@ def test_the_secret_is_in_no_answer(
     job_id = caller.train(webhook_url=receiver.url, webhook_secret=secret)
     settled(emulator, 1)
     controls = ("jobs", "billing", "requests", "deliveries", "switches", "faults")
-    shown = [requests.get(f"{emulator.url}/_emulator/{control}", timeout=5).text for control in controls]
+    shown = [requests.get(f"{emulator.url}/_emulator/{control}", timeout=60).text for control in controls]
     shown += [caller.call("GET", "/v1/my_finetunes").text, json.dumps(caller.result(job_id))]
     shown.append(caller.call("GET", "/v1/finetune_details", params={"finetune_id": job_id}).text)
     assert not [text for text in shown if "hush" in text]

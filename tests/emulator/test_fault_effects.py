@@ -10,6 +10,7 @@ import requests
 
 from tests.emulator.bfl_caller import BflCaller
 from tests.emulator.segmind_caller import SUBMIT, Caller
+from tests.waiting import wait_until
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 
 LIST = "/finetune/request/list"
@@ -133,6 +134,7 @@ def test_a_dripping_submit_has_been_accepted_before_its_first_byte(
     emulator.inject(Fault("answer", SUBMIT, drip_s=60))
     with pytest.raises(requests.ConnectionError, match="Read timed out"):
         caller.session.post(caller.origin + SUBMIT, json=caller.order(s3_url), timeout=0.3)
+    wait_until("it is billed", emulator.billing)
     assert len(emulator.billing()) == 1
 
 
@@ -192,8 +194,7 @@ def test_a_late_acceptance_comes_in_real_time_too(emulator: EmulatorControl, cal
     s3_url = caller.upload()
     emulator.inject(Fault("fail_before_late_effect", SUBMIT, status=504, delay_s=0.3))
     caller.submit(s3_url)
-    assert caller.listed() == []
-    time.sleep(0.35)
+    wait_until("it is accepted", caller.listed)
     assert len(caller.listed()) == 1
 
 

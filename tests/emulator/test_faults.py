@@ -48,7 +48,7 @@ def test_too_many_requests_names_the_end_of_the_window_and_no_retry_after(
 
 def test_a_rejected_object_is_refused_in_the_words_of_the_store(emulator: EmulatorControl, caller: Caller) -> None:
     emulator.inject(Fault("refuse", "/s3/", status=503))
-    response = caller.session.put(caller.place()["presigned_url"], data=b"PK", timeout=5)
+    response = caller.session.put(caller.place()["presigned_url"], data=b"PK", timeout=60)
     assert response.status_code == 503
     assert "<Code>ServiceUnavailable</Code>" in response.text
 

@@ -121,10 +121,10 @@ def test_long_names_are_taken_at_the_upload_and_at_the_download(
     name = "a" * length
     place = caller.call("GET", "/finetune/request/upload/pre-signed-url", json={"name": name}).json()
     assert place["s3_url"].endswith(f"{name}.zip")
-    assert requests.put(place["presigned_url"], data=dataset(), timeout=20).status_code == 200
+    assert requests.put(place["presigned_url"], data=dataset(), timeout=60).status_code == 200
     job_id = caller.submit(place["s3_url"], name).json()["finetune_id"]
     assert caller.details(job_id)["status"] == "AVAILABLE"
-    assert requests.get(caller.weights_link(job_id), timeout=20).status_code == 200
+    assert requests.get(caller.weights_link(job_id), timeout=60).status_code == 200
     assert not list(tmp_path.rglob("incoming-*"))
     assert emulator.billing()[0].name == name
 
@@ -193,7 +193,7 @@ def test_zip_of_a_folder_is_trained_on(bfl: EmulatorControl, customer: BflCaller
     bfl.switch(image_s=0)
     job_id = customer.submit(archive).json()["finetune_id"]
     assert customer.result(job_id)["status"] == "Ready"
-    assert requests.get(customer.sample(job_id), timeout=20).content.startswith(JPEG)
+    assert requests.get(customer.sample(job_id), timeout=60).content.startswith(JPEG)
 
 
 CONTROLLED: dict[str, dict[str, Any]] = {
@@ -207,7 +207,7 @@ CONTROLLED: dict[str, dict[str, Any]] = {
 def test_images_are_drawn_after_another_image(bfl: EmulatorControl, customer: BflCaller, kind: str) -> None:
     bfl.switch(image_s=0)
     sample = customer.sample(customer.train(), f"/v1/flux-pro-1.0-{kind}-finetuned", **CONTROLLED[kind])
-    assert requests.get(sample, timeout=20).content.startswith(JPEG)
+    assert requests.get(sample, timeout=60).content.startswith(JPEG)
     assert bfl.billing()[-1].kind == "inference"
 
 
@@ -234,7 +234,7 @@ def test_end_of_an_image_is_sent_to_the_webhook_of_its_request(
     assert told.headers["X-Webhook-Secret"] == "hush"
     if status == "Ready":
         assert told.body["result"] == customer.result(accepted["id"])["result"]
-        assert requests.get(told.body["result"]["sample"], timeout=20).content.startswith(JPEG)
+        assert requests.get(told.body["result"]["sample"], timeout=60).content.startswith(JPEG)
     else:
         assert told.body["result"] is None
 
@@ -270,7 +270,7 @@ def test_bodies_are_rejected_in_the_words_of_fastapi(
     (error,) = response.json()["detail"]
     assert (response.status_code, error["type"], error["loc"][0]) == (422, kind, "body")
     if kind == "json_invalid":
-        nobody = requests.post(bfl.url + path, data=body, headers={"Content-Type": content_type}, timeout=20)
+        nobody = requests.post(bfl.url + path, data=body, headers={"Content-Type": content_type}, timeout=60)
         assert nobody.status_code == 422
 
 

@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from tests.emulator.segmind_caller import SUBMIT, Caller, dataset
+from tests.waiting import wait_until
 from tuneloop.emulator import EmulatorControl, Fault
 
 
@@ -15,8 +16,7 @@ def _submits(emulator: EmulatorControl) -> list[int | None]:
 
 def test_half_sent_submit_has_no_effect(emulator: EmulatorControl, caller: Caller) -> None:
     connection = caller.raw_submit(caller.upload(), missing=1)
-    while not _submits(emulator):
-        time.sleep(0.01)
+    wait_until("the submit has begun", lambda: _submits(emulator))
     connection.close()
     time.sleep(0.1)
     assert emulator.billing() == []
@@ -45,8 +45,7 @@ def test_submit_of_a_client_that_leaves_before_the_answer_is_billed(
     emulator: EmulatorControl, caller: Caller
 ) -> None:
     caller.raw_submit(caller.upload(), missing=0).close()
-    while not emulator.billing():
-        time.sleep(0.01)
+    wait_until("it is billed", emulator.billing)
     assert [entry.name for entry in emulator.billing()] == ["harbour"]
 
 
@@ -55,7 +54,7 @@ def test_half_sent_upload_is_not_there(caller: Caller) -> None:
     target = place["presigned_url"].removeprefix(caller.origin)
     caller.raw("PUT", target, archive, send=len(archive) - 1).close()
     time.sleep(0.1)
-    assert requests.head(place["s3_url"], timeout=5).status_code == 404
+    assert requests.head(place["s3_url"], timeout=60).status_code == 404
 
 
 def test_cut_before_the_effect_is_not_billed(emulator: EmulatorControl, caller: Caller) -> None:
@@ -98,6 +97,7 @@ def test_slow_response_stands_for_an_effect_that_took_place(emulator: EmulatorCo
     emulator.inject(Fault("slow", SUBMIT, delay_s=5))
     with pytest.raises(requests.ReadTimeout):
         caller.session.post(caller.origin + SUBMIT, json=caller.order(s3_url), timeout=0.3)
+    wait_until("it is billed", emulator.billing)
     assert len(emulator.billing()) == 1
 
 

@@ -15,7 +15,7 @@ def model(caller: Caller) -> str:
 
 
 def _asked(caller: Caller, url: str) -> requests.Response:
-    return caller.session.get(url, timeout=10)
+    return caller.session.get(url, timeout=60)
 
 
 def test_a_queued_image_comes_in_its_time(emulator: EmulatorControl, caller: Caller, model: str) -> None:
@@ -27,7 +27,7 @@ def test_a_queued_image_comes_in_its_time(emulator: EmulatorControl, caller: Cal
         emulator.advance(21)
     assert seen == ["QUEUED", "PROCESSING", "COMPLETED"]
     (url,) = _asked(caller, task["response_url"]).json()["output"]
-    assert requests.get(url, timeout=10).content == caller.image(model).content
+    assert requests.get(url, timeout=60).content == caller.image(model).content
 
 
 def test_before_its_time_an_image_has_no_output(emulator: EmulatorControl, caller: Caller, model: str) -> None:
@@ -36,7 +36,7 @@ def test_before_its_time_an_image_has_no_output(emulator: EmulatorControl, calle
     response = _asked(caller, task["response_url"])
     assert (response.status_code, response.json()["status"]) == (200, "QUEUED")
     assert "output" not in response.json()
-    assert requests.get(f"{caller.origin}/outputs/{task['request_id']}.jpg", timeout=5).status_code == 404
+    assert requests.get(f"{caller.origin}/outputs/{task['request_id']}.jpg", timeout=60).status_code == 404
 
 
 def test_a_queued_image_is_billed_once_however_often_it_is_asked_for(
@@ -79,15 +79,15 @@ def test_the_record_lasts_an_hour_and_the_file_seven_days(
     (url,) = _asked(caller, task["response_url"]).json()["output"]
     emulator.advance(3601)
     assert _asked(caller, task["status_url"]).status_code == 404
-    assert requests.get(url, timeout=10).status_code == 200
+    assert requests.get(url, timeout=60).status_code == 200
     emulator.advance(7 * 24 * 3600)
-    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.get(url, timeout=60).status_code == 404
 
 
 def test_the_queue_asks_for_the_key(emulator: EmulatorControl, caller: Caller, model: str) -> None:
     emulator.switch(image_s=0)
     task = caller.queued(model)
-    assert requests.get(task["status_url"], timeout=5).status_code == 401
+    assert requests.get(task["status_url"], timeout=60).status_code == 401
 
 
 def test_a_model_may_insist_on_the_queue(emulator: EmulatorControl, caller: Caller, model: str) -> None:

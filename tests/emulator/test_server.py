@@ -32,7 +32,7 @@ def test_a_restarted_emulator_remembers_everything(tmp_path: Path) -> None:
     with running_emulator("segmind", tmp_path, port) as emulator:
         caller = Caller(emulator)
         assert (emulator.billing(), emulator.requests(), emulator.jobs()) == before
-        assert requests.put(place["presigned_url"], data=b"PK", timeout=5).status_code == 200
+        assert requests.put(place["presigned_url"], data=b"PK", timeout=60).status_code == 200
         assert [caller.call("GET", "/finetune/request/list").status_code for _ in range(2)] == [502, 200]
         assert [caller.details(job_id)["status"] for _ in range(2)] == ["REQUESTED", "QUEUED"]
 
@@ -112,7 +112,7 @@ def test_an_emulator_in_another_process_is_driven_over_its_controls(tmp_path: Pa
 
 def test_the_request_log_holds_no_key_no_query_and_no_body(emulator: EmulatorControl, caller: Caller) -> None:
     caller.train(name="confidential")
-    with requests.get(f"{emulator.url}/_emulator/requests", timeout=5) as response:
+    with requests.get(f"{emulator.url}/_emulator/requests", timeout=60) as response:
         shown = response.json()
     assert shown["count"] == len(shown["requests"]) == 3
     assert set(shown["requests"][0]) == {

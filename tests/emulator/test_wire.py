@@ -91,7 +91,7 @@ def _play(documented: Exchange, origin: str, values: dict[str, str]) -> requests
     headers = dict(filled(request.headers, values))
     with requests.Session() as session:
         session.trust_env = False
-        return session.request(request.method, url, timeout=20, **_encoded(request.form, body, headers))
+        return session.request(request.method, url, timeout=60, **_encoded(request.form, body, headers))
 
 
 def _encoded(form: Form, body: Any, headers: dict[str, str]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _parts(body: Any) -> dict[str, tuple[None, str]]:
 def test_a_replayed_answer_is_the_documented_one() -> None:
     (documented,) = [exchange for exchange in SEGMIND if exchange.name == "a training"]
     with replaying(documented) as replay:
-        response = requests.post(replay.url + documented.request.path, json={"name": "x"}, timeout=5)
+        response = requests.post(replay.url + documented.request.path, json={"name": "x"}, timeout=60)
     assert response.json() == documented.response.body
     (received,) = replay.received
     assert (received.method, received.path, received.body) == ("POST", documented.request.path, b'{"name": "x"}')

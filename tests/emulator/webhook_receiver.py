@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import wait_until
 from tuneloop.emulator import Delivery, EmulatorControl
 
 
@@ -43,20 +44,16 @@ class Receiver:
 
     def wait(self, count: int) -> list[Received]:
         """Return what has arrived once it is so much."""
-        until = time.monotonic() + 10
-        while len(self.received) < count:
-            assert time.monotonic() < until, f"{len(self.received)} of {count} arrived: {self.events}"
-            time.sleep(0.01)
+        what = f"{count} deliveries have arrived"
+        wait_until(what, lambda: len(self.received) >= count, seen=lambda: self.events)
         return list(self.received)
 
 
 def settled(emulator: EmulatorControl, count: int) -> list[Delivery]:
     """Return the log of deliveries once it has so many entries."""
-    until = time.monotonic() + 10
-    while len(found := emulator.deliveries()) < count:
-        assert time.monotonic() < until, f"{len(found)} of {count} logged: {found}"
-        time.sleep(0.01)
-    return found
+    what = f"{count} deliveries are logged"
+    wait_until(what, lambda: len(emulator.deliveries()) >= count, seen=emulator.deliveries)
+    return emulator.deliveries()
 
 
 def quiet() -> None:

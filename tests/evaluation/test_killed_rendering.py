@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from tests.evaluation.killed_renderer import CENTS, CLIENTS, Scene, rendered
 from tests.evaluation.rendering import is_complete
 from tests.registry.conftest import run_of
+from tests.waiting import LIMIT_S, wait_until
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
@@ -96,7 +96,7 @@ def started(scene: Scene, point: str) -> subprocess.Popen[str]:
 
 
 def died(child: subprocess.Popen[str]) -> None:
-    assert child.wait(timeout=60) == -signal.SIGKILL
+    assert child.wait(timeout=LIMIT_S) == -signal.SIGKILL
 
 
 def judge(scene: Scene, emulator: EmulatorControl, kills: int) -> int:
@@ -134,11 +134,14 @@ def test_process_that_is_killed_while_a_image_is_on_its_way(
     scene: Scene, emulator: EmulatorControl, kind: str
 ) -> None:
     path = KINDS[kind][2]
-    emulator.inject(Fault("slow", path, delay_s=5))
+    emulator.inject(Fault("slow", path, delay_s=LIMIT_S))
     child = started(scene, "before nothing 1")
-    while not (_billed(emulator) and any(request.path.startswith(path) for request in emulator.requests())):
+
+    def asked() -> bool:
         assert child.poll() is None
-        time.sleep(0.02)
+        return bool(_billed(emulator)) and any(request.path.startswith(path) for request in emulator.requests())
+
+    wait_until("it asks for an image", asked)
     child.kill()
     died(child)
     assert judge(scene, emulator, 1) == 1

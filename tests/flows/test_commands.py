@@ -14,6 +14,7 @@ import yaml
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import records
+from tests.waiting import LIMIT_S
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.demo.stack import Stack
@@ -33,7 +34,7 @@ def tuneloop(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LIMIT_S,
     )
 
 

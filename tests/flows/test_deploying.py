@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
+from tests.waiting import LIMIT_S
 from tuneloop.demo.stack import Stack
 from tuneloop.orchestration.deployment_files import SAMPLE, deployment_files
 
@@ -61,7 +62,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=LIMIT_S,
         )
         assert done.returncode == code, done.stdout + done.stderr
         assert code or not done.stderr

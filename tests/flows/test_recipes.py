@@ -112,7 +112,7 @@ def test_promoted_model_is_made_public_on_request(
     champion = ledger.champion(wish["model"])
     assert champion is not None
     listed = requests.get(
-        f"{emulator.url}/finetune/request/list", headers={"x-api-key": emulator.api_key}, timeout=10
+        f"{emulator.url}/finetune/request/list", headers={"x-api-key": emulator.api_key}, timeout=60
     ).json()
     public = {item["id"]: item["segmind_public_model"] for item in listed if "id" in item}
     assert public[champion.job_id] is True

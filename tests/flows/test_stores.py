@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prefect.filesystems import LocalFileSystem
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from tests.conftest import draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import here, tick
 from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
+from tests.prefect_server import prefect_server
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import StoreError
-from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.orchestration.stores import init_store, move_store, prepare_stores
 from tuneloop.storage.identity import create_store, identity_of
 from tuneloop.storage.local import LocalDirectory
@@ -153,24 +151,6 @@ def test_store_that_nobody_has_made_known_stops_a_run(shop: Shop, bill: Bill, tm
     assert bill.paths == []
 
 
-@contextmanager
-def second_server(folder: Path) -> Iterator[None]:
-    """Another Prefect server, which this process speaks to meanwhile."""
-    port = free_port()
-    environment = clean_environment(
-        {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    )
-    processes = Processes(folder / "logs", environment)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        processes.start("server", "prefect", "server", "start", "--no-services", "--port", str(port))
-        processes.wait_until("server", lambda: responds(f"{url}/api/health"))
-        with temporary_settings(updates={PREFECT_API_URL: f"{url}/api", PREFECT_HOME: folder / "prefect"}):
-            yield
-    finally:
-        processes.end_all()
-
-
 def test_second_prefect_server_acts_on_nothing_until_a_person_moves_the_store(
     shop: Shop, emulator: EmulatorControl, bill: Bill, tmp_path: Path
 ) -> None:
@@ -178,7 +158,7 @@ def test_second_prefect_server_acts_on_nothing_until_a_person_moves_the_store(
     bill.clear()
     before = set(shop.ledger.store.names(""))
     changed = {**shop.wish, "dataset": str(draw_images(tmp_path / "more", 4, shade=99))}
-    with second_server(tmp_path / "second"):
+    with prefect_server(tmp_path / "second"):
         shop.is_at(shop.folder)
         shop.account_is_at(emulator.url, emulator.api_key)
         for said in (here(changed).message or "", tick(shop.store).message or ""):

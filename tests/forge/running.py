@@ -11,8 +11,8 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 
-from tuneloop.local_server.processes import Processes
 from tuneloop.demo.stack import Stack
+from tuneloop.local_server.processes import Processes
 from tuneloop.orchestration.deploy import WORK_POOL
 
 _CLIENT = Path(__file__).with_name("quick_python.py")

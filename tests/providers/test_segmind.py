@@ -156,7 +156,7 @@ def test_upload_that_is_cut_starts_again_with_a_new_address_and_the_same_bytes(
     asked = [entry for entry in emulator.requests() if entry.path.endswith("pre-signed-url")]
     assert len(asked) == 2
     assert uploaded.address is not None
-    assert requests.get(uploaded.address, timeout=10).content == b"".join(archive.chunks())
+    assert requests.get(uploaded.address, timeout=60).content == b"".join(archive.chunks())
 
 
 def test_weights_arrive_whole(provider: SegmindProvider, job: str) -> None:

@@ -30,7 +30,7 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
 ) -> None:
     place = sdk.finetune.upload_presigned_url("images.zip")
     body = b"".join(archive.chunks())
-    assert requests.put(place["presigned_url"], data=body, timeout=10).status_code == 200
+    assert requests.put(place["presigned_url"], data=body, timeout=60).status_code == 200
     submitted = sdk.finetune.submit(
         name="by-the-sdk-g1",
         data_source_path=place["s3_url"],
@@ -52,7 +52,7 @@ def test_all_six_calls_of_the_sdk_agree_with_ours(
     assert sdk.finetune.details(job_id)["finetune"]["public_model"] is True
     link = sdk.finetune.file_download(details["cloud_storage_url"]).strip('"')
     with provider.open_weights(Submission(job_id=job_id))[-1].read(0, None) as chunks:
-        assert requests.get(link, timeout=10).content == b"".join(chunks)
+        assert requests.get(link, timeout=60).content == b"".join(chunks)
     assert sum(entry.kind == "training" for entry in emulator.billing()) == 1
 
 

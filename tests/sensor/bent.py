@@ -44,7 +44,7 @@ def _handler(netloc: str, bend: Callable[[Any], Any], path: str) -> type[BaseHTT
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            upstream = HTTPConnection(netloc, timeout=10)
+            upstream = HTTPConnection(netloc, timeout=60)
             upstream.request("GET", self.path, body, dict(self.headers))
             answer = upstream.getresponse()
             content = answer.read()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.sensor.aging import age, folder_of
 from tests.sensor.conftest import PutInFlight, look, moved
+from tests.waiting import LIMIT_S
 from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import ConfigurationError
@@ -164,7 +165,7 @@ def test_account_whose_provider_hangs_keeps_no_other_one_waiting(
     class Hanging(SegmindProvider):
         def list_jobs(self) -> JobList:
             # Is asked first, and answers only when the other one has been asked.
-            assert asked.wait(30)
+            assert asked.wait(LIMIT_S)
             return super().list_jobs()
 
     class Answering(SegmindProvider):

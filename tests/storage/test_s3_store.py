@@ -28,11 +28,11 @@ only_moto = pytest.mark.skipif(bool(OTHER_SERVER), reason="users are made with m
 @contextmanager
 def checked_keys(endpoint: str) -> Iterator[None]:
     """Let moto check keys and rights, which it does not by default."""
-    requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
+    requests.post(f"{endpoint}/moto-api/reset-auth", data="0", timeout=60).raise_for_status()
     try:
         yield
     finally:
-        requests.post(f"{endpoint}/moto-api/reset-auth", data="inf", timeout=10).raise_for_status()
+        requests.post(f"{endpoint}/moto-api/reset-auth", data="inf", timeout=60).raise_for_status()
 
 
 def keys_of_somebody(endpoint: str, allowed: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ class Hasty(Connection):
 
 def connection(receiver: Receiver) -> socket.socket:
     address = urlsplit(receiver.url)
-    return socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=20)
+    return socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60)
 
 
 @only_segmind

@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.waiting import LIMIT_S
 from tuneloop.webhooks.receiver import Debounce
 
 QUICK_S = 0.01
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110 - what is awaited happens in a thread
             await asyncio.sleep(0.001)
 
@@ -26,7 +27,7 @@ def test_calls_of_one_moment_make_one_run_and_those_during_it_one_more() -> None
 
     def slow_run(account: str) -> None:
         runs.append(account)
-        may_end.wait(10)
+        may_end.wait(LIMIT_S)
 
     async def scenario() -> None:
         debounce = Debounce(slow_run, QUICK_S)

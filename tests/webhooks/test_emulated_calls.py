@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import wait_until
 from tests.webhooks.conftest import only_segmind
-from tests.webhooks.world import SECRET, Receiver, World, eventually, receiving, with_secret
+from tests.webhooks.world import SECRET, Receiver, World, receiving, with_secret
 from tuneloop.emulator import Progress
 from tuneloop.providers.base import Provider
 from tuneloop.providers.bfl.client import BflProvider
@@ -41,13 +42,13 @@ def test_ledger_ends_the_same_however_the_provider_calls(world: World, trouble: 
     world.emulator.progress(Progress.after_seconds(0.3))
     with receiving(world) as receiver:
         run, _ = world.submitted(provider=calling(world, receiver))
-        eventually("the provider has called", lambda: bool(world.emulator.deliveries()))
+        wait_until("the provider has called", lambda: bool(world.emulator.deliveries()))
         if "early" not in str(TROUBLES[trouble]):
-            eventually("the end is recorded", lambda: world.states(run)[-1] == "trained")
+            wait_until("the end is recorded", lambda: world.states(run)[-1] == "trained")
         statuses = {(delivery.kind == "forged", delivery.status) for delivery in world.emulator.deliveries()}
     # Whoever forges a call of an account with a secret does not know it.
     assert statuses <= {(False, 200), (True, 401 if world.secret else 200)}
-    eventually("the training has ended", lambda: world.emulator.jobs()[0].status in {"AVAILABLE", "Ready"})
+    wait_until("the training has ended", lambda: world.emulator.jobs()[0].status in {"AVAILABLE", "Ready"})
     world.tick()  # as the schedule does
     assert world.states(run) == ["claimed", "submitted", "trained"]
     assert world.woken == {run.flow_run}

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from tests.ledger.test_submission import old_claim
-from tests.webhooks.world import PATH, Receiver, World, eventually, receiving, truth
+from tests.waiting import wait_until
+from tests.webhooks.world import PATH, Receiver, World, receiving, truth
 from tuneloop.clock import Deadline
 from tuneloop.emulator import Progress
 from tuneloop.ledger.training import TrainingLog
@@ -59,8 +60,8 @@ def test_ledger_ends_the_same_however_calls_are_delivered(world: World, ending: 
         delivery(world, receiver, job_id)
         if delivery is dropped:
             world.tick()
-        eventually("the end is recorded", lambda: world.states(run)[-1] == ending)
-        eventually("its run is woken", lambda: world.woken == {run.flow_run})
+        wait_until("the end is recorded", lambda: world.states(run)[-1] == ending)
+        wait_until("its run is woken", lambda: world.woken == {run.flow_run})
     assert world.states(run) == ["claimed", "submitted", ending]
     assert TrainingLog(world.ledger, run.key, 1).job_id == job_id
 
@@ -71,9 +72,9 @@ def test_made_up_end_of_a_running_training_changes_nothing(world: World, word: s
     other, _ = world.submitted()
     with receiving(world) as receiver:
         receiver.post({**truth(world, job_id, word), "name": f"{run.key[:16]}-g1"})
-        eventually("the account is polled", lambda: len(world.runs) == 1)
+        wait_until("the account is polled", lambda: len(world.runs) == 1)
         receiver.post({"name": f"{other.key[:16]}-g1", "status": word, "finetune_id": job_id})
-        eventually("the account is polled again", lambda: len(world.runs) == 2)
+        wait_until("the account is polled again", lambda: len(world.runs) == 2)
     assert world.states(run) == world.states(other) == ["claimed", "submitted"]
     assert world.woken == set()
 
@@ -87,7 +88,7 @@ def test_call_before_the_submits_response_finds_the_job_by_its_name(world: World
     world.emulator.progress(Progress.at_once())
     with receiving(world) as receiver:
         receiver.post(truth(world, job_id, GOOD[world.name]))
-        eventually("the end is recorded", lambda: world.states(run)[-1] == "trained")
+        wait_until("the end is recorded", lambda: world.states(run)[-1] == "trained")
     assert world.states(run) == ["claimed", "submitted", "trained"]
     assert TrainingLog(world.ledger, run.key, 1).job_id == job_id
 
@@ -101,6 +102,6 @@ def test_flood_of_forged_calls_makes_no_sensor_run_and_of_true_ones_one_per_paus
         assert world.runs == []
         for number in range(100):
             assert receiver.post(truth(world, f"job-{number}", "?")) == 200
-        eventually("the account is polled", lambda: bool(world.runs))
+        wait_until("the account is polled", lambda: bool(world.runs))
     assert world.runs == [world.account.account]
     assert len(world.emulator.requests()) - before == 1

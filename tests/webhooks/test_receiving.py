@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.waiting import wait_until
 from tests.webhooks.conftest import only_bfl, only_segmind
-from tests.webhooks.world import PATH, SECRET, World, eventually, receiving, truth, with_secret
+from tests.webhooks.world import PATH, SECRET, World, receiving, truth, with_secret
 from tuneloop.clock import now
 from tuneloop.emulator import Progress
 from tuneloop.errors import ProviderUnavailable
@@ -39,13 +40,13 @@ def test_strangers_learn_nothing(world: World) -> None:
     own = f"/hooks/{world.name}"
     with receiving(world) as receiver:
         answers = [
-            requests.request(method, receiver.url + path, timeout=10)
+            requests.request(method, receiver.url + path, timeout=60)
             for method in ("GET", "POST", "PUT", "DELETE")
             for path in (NOWHERE, f"{own}/wrong", f"/hooks/other/{PATH}", f"{own}/{PATH}/", f"{own}/%F0")
         ]
-        answers.append(requests.put(receiver.address, timeout=10))
+        answers.append(requests.put(receiver.address, timeout=60))
         assert {(answer.status_code, answer.text) for answer in answers} == {(404, "not found\n")}
-        ready = requests.get(receiver.address, timeout=10)
+        ready = requests.get(receiver.address, timeout=60)
         assert (ready.status_code, ready.text) == (200, "ready\n")
 
 
@@ -54,14 +55,14 @@ def test_body_that_is_too_large_is_rejected(world: World) -> None:
         assert receiver.post(b" " * BODY_LIMIT + b"{}") == 413
         assert world.runs == []
         assert receiver.post(b" " * (BODY_LIMIT - 2) + b"{}") == 200
-        eventually("the account is polled", lambda: len(world.runs) == 1)
+        wait_until("the account is polled", lambda: len(world.runs) == 1)
 
 
 def test_sender_that_never_stops_is_cut_off(world: World) -> None:
     with receiving(world) as receiver:
         host, port = receiver.url.removeprefix("http://").split(":")
         head = f"POST /hooks/{world.name}/{PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(head.encode())
             assert megabytes_taken(connection) < 1000
         assert receiver.post(b"{}") == 200
@@ -107,7 +108,7 @@ def test_either_of_the_two_documented_signatures_will_do(world: World, kind: str
     proof = {"X-Webhook-Secret": SECRET} if kind == "secret" else {"X-BFL-Signature": signature(body)}
     with receiving(world) as receiver:
         assert receiver.post(body, proof) == 200
-        eventually("the end is recorded", lambda: world.states(run)[-1] == "trained")
+        wait_until("the end is recorded", lambda: world.states(run)[-1] == "trained")
 
 
 @only_bfl

@@ -21,14 +21,15 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.filesystems import LocalFileSystem
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Suspended
-from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr, ValidationError
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from flows.watch_trainings import watch_trainings
+from tests.prefect_server import prefect_server
+from tests.waiting import relying_on, wait_until
 from tests.webhooks.conftest import only_segmind
-from tests.webhooks.world import Receiver, World, eventually, truth
+from tests.webhooks.world import Receiver, World, truth
 from tuneloop.cli.webhooks import show_addresses
 from tuneloop.emulator import Progress
 from tuneloop.errors import ConfigurationError
@@ -43,8 +44,8 @@ SERVE = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def prefect() -> Iterator[None]:
-    with prefect_test_harness():
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with prefect_server(tmp_path_factory.mktemp("prefect")):
         yield
 
 
@@ -160,10 +161,14 @@ def command(log: Path, store: str, credentials: str, path: str) -> Iterator[Rece
     port = free_port()
     environment = clean_environment({"PREFECT_API_URL": PREFECT_API_URL.value() or ""})
     arguments = [sys.executable, "-c", SERVE.format([store], [credentials], port)]
-    with log.open("ab") as file, subprocess.Popen(arguments, env=environment, stderr=file) as process:
+    with (
+        log.open("ab") as file,
+        relying_on(logs=log.parent),
+        subprocess.Popen(arguments, env=environment, stderr=file) as process,
+    ):
         try:
             receiver = Receiver(f"http://127.0.0.1:{port}", "segmind")
-            eventually("the receiver runs", lambda: responds(f"{receiver.url}/hooks/segmind/{path}"), 60)
+            wait_until("the receiver runs", lambda: responds(f"{receiver.url}/hooks/segmind/{path}"))
             yield receiver
         finally:
             process.terminate()
@@ -182,8 +187,8 @@ def test_command_requests_one_sensor_run_of_the_account_which_wakes_its_run(worl
         with command(log, store, slug, account.path) as receiver:
             for _ in range(5):
                 assert receiver.post(truth(world, job_id, "AVAILABLE"), path=account.path) == 200
-            eventually("a run is requested", lambda: requested(sensor) == [wanted])
-    eventually("it is seen", lambda: "waiting to start" in log.read_text())
+            wait_until("a run is requested", lambda: requested(sensor) == [wanted])
+    wait_until("it is seen", lambda: "waiting to start" in log.read_text())
     assert "listening on" in log.read_text()
     for secret in (account.path, world.emulator.api_key):
         assert secret not in log.read_text()

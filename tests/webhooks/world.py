@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +15,7 @@ import requests
 import uvicorn
 
 from tests.contract.rig import CLIENTS
+from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl
@@ -38,16 +38,6 @@ SECRET = "the-secret-of-the-block"
 STORE = "local-file-system/test"
 QUICK_S = 0.1
 """A pause for tests in which more than one sensor run is awaited."""
-_DEADLINE_S = 20.0
-
-
-def eventually(what: str, condition: Callable[[], Any], deadline_s: float = _DEADLINE_S) -> float:
-    """Wait until something holds. Returns after how many seconds."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() < start + deadline_s, f"waited in vain until {what}"
-        time.sleep(0.01)
-    return time.monotonic() - start
 
 
 @dataclass
@@ -163,7 +153,7 @@ def receiving(world: World, pause_s: float = QUICK_S, caller: type[Connection] =
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
-        eventually("the receiver runs", lambda: server.started)
+        wait_until("the receiver runs", lambda: server.started)
         try:
             yield Receiver(f"http://127.0.0.1:{port}", world.name)
         finally:

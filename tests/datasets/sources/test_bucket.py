@@ -12,6 +12,7 @@ import pytest
 from tests.datasets.images import png_of
 from tests.datasets.sources.buckets import cut_bodies, put
 from tests.datasets.sources.zips import contents_of, open_and_close, zipped
+from tests.waiting import LIMIT_S
 from tuneloop.datasets.sources import s3
 from tuneloop.datasets.sources.fetching import RemoteFile
 from tuneloop.datasets.sources.opening import open_source
@@ -125,7 +126,7 @@ def test_file_that_fails_stops_the_others_under_way(
 
     def pieces(item: RemoteFile, *_: object) -> Iterator[bytes]:
         if item.name == "a.png":
-            begun.wait(60)
+            begun.wait(LIMIT_S)
             raise DatasetError("a.png is broken")
         begun.set()
         try:
