@@ -18,7 +18,7 @@ from tests.conftest import SERVER_PYTHON, draw_images
 from tests.flows.bill import Bill
 from tests.flows.runs import request_for, sensor_paused
 from tests.flows.shop import Shop
-from tests.forge.running import running_forge
+from tests.forge.running import fork_flow_runs, running_forge
 from tests.waiting import relying_on
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
@@ -39,7 +39,7 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     with (
         chdir(pytestconfig.rootpath),
         running_stack(folder, "local", server_python=SERVER_PYTHON) as running,
-        running_forge(running),
+        running_forge(folder, running.processes.environment) as forge,
         relying_on(running.processes),
         quick,
     ):
@@ -47,6 +47,7 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         EventsWorker.drain_all()
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
+        fork_flow_runs(forge)
         yield running
         # Else whoever waits for all events to be sent waits minutes for a server that is gone.
         EventsWorker.drain_all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import records
+from tests.forge.running import quick_python
 from tests.waiting import LIMIT_S
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
@@ -28,8 +28,9 @@ EVERYTHING = ("",)
 
 
 def tuneloop(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "tuneloop.cli.app", *arguments],
+        [*quick_python(stack.folder / "forge.socket"), "-m", "tuneloop.cli.app", *arguments],
         env={**stack.processes.environment, "COLUMNS": "200"},
         capture_output=True,
         text=True,

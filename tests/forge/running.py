@@ -11,7 +11,7 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
 
-from tuneloop.demo.stack import Stack
+from tests.waiting import LIMIT_S, relying_on
 from tuneloop.local_server.processes import Processes
 from tuneloop.orchestration.deploy import WORK_POOL
 
@@ -19,35 +19,32 @@ _CLIENT = Path(__file__).with_name("quick_python.py")
 
 
 @contextmanager
-def running_forge(stack: Stack) -> Iterator[None]:
-    """Let the worker of an installation start its runs in forked processes.
-
-    It is Prefect's own worker with its own checks and reports; a run's process only imports nothing anew, which
-    is most of what a short run costs.
-    """
+def running_forge(folder: Path, environment: dict[str, str]) -> Iterator[Path]:
+    """Run a forge. Yields its socket."""
+    forge = folder / "forge.socket"
     # Threads of its own would keep the forge from forking.
-    environment = {**stack.processes.environment, "OPENBLAS_NUM_THREADS": "1"}
-    programs = Processes(stack.folder / "logs", environment)
+    programs = Processes(folder / "logs", {**environment, "OPENBLAS_NUM_THREADS": "1"})
     try:
-        programs.start("forge", "tests.forge.modules", str(forge_of(stack)))
-        programs.wait_until("forge", forge_of(stack).exists)
-        _start_runs_with(shlex.join([*quick_python(stack), "-m", "prefect.engine"]))
-        yield
+        programs.start("forge", "tests.forge.modules", str(forge))
+        programs.wait_until("forge", forge.exists, LIMIT_S)
+        with relying_on(programs):
+            yield forge
     finally:
         programs.end_all()
 
 
-def forge_of(stack: Stack) -> Path:
-    """The forge's socket."""
-    return stack.folder / "forge.socket"
+def quick_python(forge: Path) -> list[str]:
+    """What takes `-m MODULE ARGUMENTS` as Python does, for `subprocess`."""
+    return [sys.executable, "-I", "-S", str(_CLIENT), str(forge)]
 
 
-def quick_python(stack: Stack) -> list[str]:
-    """What takes `-m MODULE ARGUMENTS` like Python, for `subprocess`."""
-    return [sys.executable, "-I", "-S", str(_CLIENT), str(forge_of(stack))]
+def fork_flow_runs(forge: Path) -> None:
+    """Let the worker start its runs in forked processes.
 
-
-def _start_runs_with(command: str) -> None:
+    It is Prefect's own worker with its own checks and reports; a run only imports nothing anew, which is most of
+    what a short one costs.
+    """
+    command = shlex.join([*quick_python(forge), "-m", "prefect.engine"])
     with get_client(sync_client=True) as client:
         template = client.read_work_pool(WORK_POOL).base_job_template
         template["variables"]["properties"]["command"]["default"] = command
