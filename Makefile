@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes --no-deps
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help install setup demo test test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
+.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -37,8 +37,13 @@ setup: .venv/.ready-dev ## The same, with what development needs on top
 demo: install ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
 	@$(BIN)/tuneloop demo $(ARGS) || [ $$? = 130 ] # Ctrl-C is no error
 
-test: setup browser ## Run all tests (ARGS="tests/datasets -x")
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+TEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: setup browser ## Run the tests, but for what is long by nature (ARGS="tests/datasets -x")
+	@$(TEST) -m "not long" $(ARGS)
+
+test-all: setup browser ## Run every test
+	@$(TEST) $(ARGS)
 
 browser: setup ## Get Chromium for the browser tests, where there is none
 	@$(BIN)/python -m tests.browser.find_browser

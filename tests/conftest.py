@@ -27,16 +27,23 @@ from tuneloop.storage.local import LocalDirectory
 
 SERVER_PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
 """Interpreter of the Prefect server: `make test-prefect38` tries a server of another minor version."""
-WITH_INSTALLATION = {"browser", "crash", "demo", "flows", "webhooks"}
-"""Folders whose tests share a Prefect server and a worker, which take long to start."""
+TOGETHER = ("flows", "crash", "browser", "demo", "project", "webhooks")
+"""Folders whose tests share what takes long to start, such as a Prefect server and a worker. The longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares an installation in one worker, where tests run in more than one process."""
+    """Keep what shares an installation in one process, where tests run in more than one.
+
+    Long folders begin, and every other file is a group of its own: so both processes end at about the same time.
+    """
     for item in items:
-        parts = item.path.relative_to(Path(__file__).parent).parts
-        group = parts[0] if parts[0] in WITH_INSTALLATION else "/".join(parts)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    items.sort(key=lambda item: [*TOGETHER, _group_of(item)].index(_group_of(item)))
+
+
+def _group_of(item: pytest.Item) -> str:
+    parts = item.path.relative_to(Path(__file__).parent).parts
+    return parts[0] if parts[0] in TOGETHER else "/".join(parts)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from tuneloop import api
+from tuneloop.cli.app import app
 from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.registry import PROVIDERS
@@ -75,13 +75,10 @@ def test_tuneloop_commands_and_options_exist(document: Path) -> None:
         if words[0] not in {"tuneloop", ".venv/bin/tuneloop"}:
             continue
         command_words = words[1:3] if words[1] == "store" else [word for word in words[1:2] if word[0] != "-"]
-        shown = subprocess.run(
-            [sys.executable, "-m", "tuneloop.cli.app", *command_words, "--help"],
-            capture_output=True, text=True, check=False, env={"COLUMNS": "200", "TERM": "dumb"},
-        )  # fmt: skip
-        assert shown.returncode == 0, command
+        shown = CliRunner().invoke(app, [*command_words, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+        assert shown.exit_code == 0, command
         for option in (word for word in words if word.startswith("--")):
-            assert option in shown.stdout, command
+            assert option in shown.output, command
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=IDS)

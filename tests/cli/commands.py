@@ -1,13 +1,18 @@
-"""Runs `tuneloop` as a program of its own, in a home and a folder where there is nothing."""
+"""Runs `tuneloop`: as a program of its own, in a home and a folder where there is nothing, or in this process."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import pytest
+
 from tests.waiting import LIMIT_S
+from tuneloop.cli.app import main
 
 TELLS_OF_PREFECT = """
 import sys
@@ -39,3 +44,17 @@ def in_an_empty_home(folder: Path, *arguments: str, **environment: str) -> subpr
         check=False,
         timeout=LIMIT_S,
     )
+
+
+def in_this_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where a process of its own would prove nothing more."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["tuneloop", *arguments])
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        try:
+            main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())

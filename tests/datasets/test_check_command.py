@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import in_this_process
 from tests.datasets.sources.public_server import Shelf, serving
 from tests.datasets.sources.zips import zipped
 from tests.waiting import LIMIT_S
@@ -17,16 +18,22 @@ from tests.waiting import LIMIT_S
 from .images import distinct, fill_cleanly, fill_cleanly_with_pairs
 from .planted.scenes import saved, scene, turned
 
+ENVIRONMENT = {
+    "COLUMNS": "80",
+    "PREFECT_API_URL": "http://127.0.0.1:9/nobody",
+    "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
+}
+
 
 def check(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return in_this_process("check", str(folder), *arguments, **ENVIRONMENT)
+
+
+def check_in_a_process(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As it is typed, with its output in a pipe."""
     return subprocess.run(
         [sys.executable, "-m", "tuneloop.cli.app", "check", str(folder), *arguments],
-        env={
-            **os.environ,
-            "COLUMNS": "80",
-            "PREFECT_API_URL": "http://127.0.0.1:9/nobody",
-            "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
-        },
+        env={**os.environ, **ENVIRONMENT},
         capture_output=True,
         text=True,
         check=False,
@@ -36,7 +43,7 @@ def check(folder: Path | str, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_clean_folder_ends_with_0_and_says_so(folder: Path) -> None:
     fill_cleanly(folder)
-    done = check(folder, "--provider", "segmind", "--trigger-word", "ROBOX", "--strict")
+    done = check_in_a_process(folder, "--provider", "segmind", "--trigger-word", "ROBOX", "--strict")
     assert done.returncode == 0, done.stderr
     assert " ".join(done.stdout.split()).startswith(
         "Valid, no findings. 12 images, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
@@ -79,7 +86,7 @@ def test_output_in_a_pipe_is_plain_and_80_wide_whatever_files_are_called(folder:
     fill_cleanly(folder, 12)
     for name in ("\x1b[31mred\x1b[0m", "[bold]b", "a\nb", "x" * 200):
         (folder / f"{name}.png").write_bytes(b"no image")
-    done = check(folder, "--provider", "segmind")
+    done = check_in_a_process(folder, "--provider", "segmind")
     assert done.returncode == 2
     assert "\x1b" not in done.stdout
     assert any(line.startswith("│ [bold]b.png") for line in done.stdout.splitlines())
