@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import in_an_empty_home
+from tests.cli.commands import in_an_empty_home, in_this_process
 from tests.registry.conftest import Champion, promotion_of
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, server_that_checks_keys
 from tuneloop.ledger.ledger import Ledger
@@ -98,29 +98,29 @@ def test_keys_that_are_set_are_those_that_are_used(tmp_path: Path) -> None:
         ("s3://bucket/a b", "'a b' cannot be the prefix of a store"),
     ],
 )
-def test_address_that_leads_nowhere_is_named(address: str, said: str, tmp_path: Path) -> None:
-    done = in_an_empty_home(tmp_path, "models", "--store", address, AWS_DEFAULT_REGION="us-east-1")
+def test_address_that_leads_nowhere_is_named(address: str, said: str) -> None:
+    done = in_this_process("models", "--store", address, AWS_DEFAULT_REGION="us-east-1")
     assert done.returncode == 2
     assert said in done.stderr
 
 
 def test_folder_that_is_no_store_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
     for command in ("models", "status"):
-        done = in_an_empty_home(tmp_path, command, "--store", tmp_path.as_uri())
+        done = in_this_process(command, "--store", tmp_path.as_uri())
         assert done.returncode == 2
         assert f"{tmp_path.as_uri()} is no Tuneloop store" in done.stderr
 
 
-def test_address_with_keys_in_it_is_refused_without_showing_them(tmp_path: Path) -> None:
-    done = in_an_empty_home(tmp_path, "models", "--store", "s3://key:secret@bucket/loras")
+def test_address_with_keys_in_it_is_refused_without_showing_them() -> None:
+    done = in_this_process("models", "--store", "s3://key:secret@bucket/loras")
     assert done.returncode == 2
     assert "holds no keys" in done.stderr
     assert "secret" not in done.stderr
 
 
 def test_commands_that_write_take_no_address(tmp_path: Path) -> None:
-    done = in_an_empty_home(
-        tmp_path, "rollback", "robot", "--version", "1", "--reason", "worse", "--store", tmp_path.as_uri()
+    done = in_this_process(
+        "rollback", "robot", "--version", "1", "--reason", "worse", "--store", tmp_path.as_uri()
     )
     assert done.returncode == 2
     assert "this command needs the store's block" in done.stderr

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from threading import Barrier, Thread
-
 import pytest
 
 from tuneloop.clock import now
@@ -84,28 +82,6 @@ def test_decision_that_lost_the_race_for_its_number_no_longer_stands(ledger: Led
     assert second is not None
     assert second.number == 2
     assert Registry(ledger).applied_decision(quick) == first
-
-
-def test_racing_promotions_leave_one_line_of_champions(ledger: Ledger, run: RunRecord) -> None:
-    runs = [of_key(run, letter) for letter in "0123456789abcdef"]
-    start = Barrier(len(runs))
-
-    def race(mine: RunRecord) -> None:
-        start.wait()
-        while True:
-            reigning = ledger.champion(mine.model)
-            decision = settled(ledger, mine, judge(GOOD, None), reigning.number if reigning else 0)
-            if Registry(ledger).promote(mine, collected(mine), decision):
-                return
-
-    threads = [Thread(target=race, args=(mine,)) for mine in runs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    line = ledger.promotions(run.model)
-    assert [promotion.number for promotion in line] == list(range(1, 17))
-    assert len({promotion.key for promotion in line}) == 16
 
 
 def test_new_plan_on_the_reigning_model_promotes_nothing_anew(ledger: Ledger, run: RunRecord) -> None:
