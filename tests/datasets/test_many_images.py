@@ -54,6 +54,7 @@ def look_in_a_process(folder: Path) -> tuple[int, int]:
     return int(images), int(kilobytes)
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
     few, many = fill(tmp_path / "few", 200), fill(tmp_path / "many", 2000)
     few_seen, few_kb = look_in_a_process(few)

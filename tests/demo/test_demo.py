@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
+import pytest
 from PIL import Image
 
 from tests.s3_server import s3_client, s3_server
@@ -45,6 +46,7 @@ def digests(folder: Path) -> dict[str, tuple[str, float]]:
     }
 
 
+@pytest.mark.long
 def test_demo_on_photographs_in_s3_pays_twice_for_three_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
     images = photographs(tmp_path / "my images")
     before = digests(images)

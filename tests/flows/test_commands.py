@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 EVERYTHING = ("",)
 
 
-def tuneloop(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own."""
+def tuneloop(stack: Stack, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own: a forked one, or a fresh one as a person starts it."""
+    python = [sys.executable] if fresh else quick_python(stack.folder / "forge.socket")
     return subprocess.run(
-        [*quick_python(stack.folder / "forge.socket"), "-m", "tuneloop.cli.app", *arguments],
+        [*python, "-m", "tuneloop.cli.app", *arguments],
         env={**stack.processes.environment, "COLUMNS": "200"},
         capture_output=True,
         text=True,

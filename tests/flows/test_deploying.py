@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
-from tests.forge.running import quick_python
 from tests.waiting import LIMIT_S
 from tuneloop.demo.stack import Stack
 from tuneloop.orchestration.deployment_files import SAMPLE, deployment_files
@@ -56,7 +56,7 @@ class Checkout:
     def deploy(self, *options: str, code: int = 0) -> str:
         """Run `tuneloop deploy`. Returns what it says."""
         done = subprocess.run(
-            [*quick_python(self.stack.folder / "forge.socket"), "-m", "tuneloop.cli.app", "deploy", *options],
+            [sys.executable, "-m", "tuneloop.cli.app", "deploy", *options],
             env={**self.stack.processes.environment, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
             cwd=self.folder,
             capture_output=True,

@@ -39,10 +39,10 @@ def test_commands_leave_nothing_but_their_own_words(
         "webhooks": ["webhooks", "--print-urls", "--credentials", stack.credentials_slug],
         "store init": ["store", "init", stack.store_slug],
     }
-    said = {name: tuneloop(stack, *words) for name, words in commands.items()}
+    said = {name: tuneloop(stack, *words, fresh=True) for name, words in commands.items()}
     assert {name: done.stderr for name, done in said.items()} == dict.fromkeys(commands, "")
     assert {name for name, done in said.items() if done.returncode} <= {"status", "models"}
-    generated = tuneloop(stack, "generate", model, "a photo of {trigger}", "--output", str(tmp_path))
+    generated = tuneloop(stack, "generate", model, "a photo of {trigger}", "--output", str(tmp_path), fresh=True)
     assert generated.returncode == 0
     assert generated.stderr.count("\n") == 1, generated.stderr
 
@@ -54,14 +54,14 @@ def test_refused_command_says_one_line(stack: Stack) -> None:
         ["generate", "nobodys-model", "a photo"],
         ["models", "--store", "local-file-system/nobodys"],
     ):
-        done = tuneloop(stack, *words)
+        done = tuneloop(stack, *words, fresh=True)
         assert (done.returncode, done.stdout) == (2, "")
         assert re.fullmatch(r"tuneloop: [^\n]+\n", done.stderr), done.stderr
 
 
 def test_command_that_runs_a_flow_leaves_nothing_but_the_runs_log(stack: Stack, emulator: EmulatorControl) -> None:
     del emulator
-    done = tuneloop(stack, "adopt", "taken-in-silence", "--job-id", "nobody")
+    done = tuneloop(stack, "adopt", "taken-in-silence", "--job-id", "nobody", fresh=True)
     assert done.returncode == 1
     log = [line for line in done.stderr.splitlines() if STAMP.match(line)]
     assert log
