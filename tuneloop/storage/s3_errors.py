@@ -87,10 +87,7 @@ def s3_errors(thing: str, endpoint: str) -> Iterator[None]:
     except of_boto.BotoCoreError as error:
         raise StoreError(f"{thing}: {error}. Correct the block of the store.") from error
     except RecursionError as error:
-        # boto3 asks for the region of a bucket that it is sent elsewhere for, is sent elsewhere, and asks again.
-        raise StoreError(
-            f"{thing}: the S3 server {host_of(endpoint)} redirects requests and does not say where to. {_REGION}"
-        ) from error
+        raise _redirected(thing, endpoint) from error
     except UNREADABLE as error:
         # Only our own sentence is shown: the library's holds the beginning of the response.
         what = error if isinstance(error, NotS3Response) else type(error).__name__
@@ -113,8 +110,18 @@ def s3_upload_errors(thing: str, endpoint: str) -> Iterator[None]:
         ) from error
 
 
+def _redirected(thing: str, endpoint: str) -> StoreError:
+    """boto3 asks for the region of a bucket that it is sent elsewhere for, is sent elsewhere, and asks again."""
+    return StoreError(
+        f"{thing}: the S3 server {host_of(endpoint)} redirects requests and does not say where to. {_REGION}"
+    )
+
+
 def _without_response(error: Exception, thing: str, endpoint: str) -> StoreError:
-    if isinstance(error, of_boto.HTTPClientError) and isinstance(error.kwargs.get("error"), ValueError):
+    cause = error.kwargs.get("error") if isinstance(error, of_boto.HTTPClientError) else None
+    if isinstance(cause, RecursionError):
+        return _redirected(thing, endpoint)
+    if isinstance(cause, ValueError):
         # A key with a line break in it cannot be sent. The library's sentence shows it.
         return StoreError(f"{thing}: the credentials for S3 cannot be sent. {_KEYS}")
     remedy = _CONNECTION_REMEDIES.get(type(error), "Check that it runs and can be reached, then run again.")
