@@ -18,7 +18,7 @@ def alike(output: str) -> list[str]:
     return re.sub(r"[\d.,:]+|[0-9a-f]{8,}", "0", " ".join(output.split())).split()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.long
 def test_demo_from_the_wheel_in_an_empty_folder_says_what_readme_shows(installed: Path, tmp_path: Path) -> None:
     output = demo_output(tmp_path, str(installed), "--json", "out.json")
     document = json.loads((tmp_path / "out.json").read_text())

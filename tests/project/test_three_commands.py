@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.waiting import LIMIT_S, wait_until
 from tuneloop.demo.samples import copy_samples
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.project.home import HOME, own_server
 
 README = Path(__file__).parent.parent.parent / "README.md"
-UP_LIMIT_S = 180
 ADDED_STEP = "    print(f'{model}: a step of my own')\n"
 
 
@@ -48,7 +47,7 @@ class Newcomer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=400,
+            timeout=2 * LIMIT_S,
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         return done.stdout
@@ -63,15 +62,16 @@ class Newcomer:
                 env=self.environment, cwd=self.project, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         try:
-            until = time.monotonic() + UP_LIMIT_S
-            while "Everything runs." not in log.read_text():
+
+            def is_up() -> bool:
                 assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until, "waited for `tuneloop up`, which says: " + log.read_text()
-                time.sleep(0.2)
+                return "Everything runs." in log.read_text()
+
+            wait_until("`tuneloop up` says that everything runs", is_up, seen=log.read_text)
             started = psutil.Process(process.pid).children(recursive=True)
             yield
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) == 0, log.read_text()
+            assert process.wait(timeout=LIMIT_S) == 0, log.read_text()
             assert not [child for child in started if child.is_running()]
         finally:
             if process.poll() is None:
@@ -79,7 +79,7 @@ class Newcomer:
                 process.wait()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.long
 def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
     installed: Path, emulator: EmulatorControl, tmp_path: Path
 ) -> None:
