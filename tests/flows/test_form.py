@@ -155,6 +155,11 @@ def test_recipe_of_a_file_and_its_form_mean_the_same(trainer: str) -> None:
         ({"trainer": "flux-lora", "steps": 5, "parameters": {"steps": 6}}, "steps: is set twice"),
         ({"trainer": "flux-lora", "parameters": {"lora_rnk": 6}}, "lora_rnk"),
         ({"trainer": "flux-lora", "parameters": [6]}, "parameters: should be a JSON object"),
+        (
+            {"trainer": "flux-lora", "parameters": {"parameters": {"lora_rank": 6}}},
+            "parameters: stands within itself",
+        ),
+        ({"trainer": "bfl-finetune", "mode": "style", "trigger_word": ""}, "trigger_word"),
         ({"trainer": "flux-lora", "steps": -1}, "steps"),
         ({"trainer": "sdxl"}, "sdxl"),
     ],

@@ -15,6 +15,7 @@ from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     BudgetExceeded,
     ConfigurationError,
+    CorruptRecord,
     ProviderUnavailable,
     RequestRejected,
     TrainingOnHold,
@@ -60,6 +61,15 @@ def test_limit_of_three_a_day_lets_three_through_and_names_what_is_used(ledger: 
     claim = claimed(ledger, fourth)
     with pytest.raises(BudgetExceeded, match=r"3 of 3 trainings of segmind\.default are used today"):
         budget.reserve(fourth, None, claim, claim)
+
+
+def test_slot_that_lies_under_another_number_stops_the_budget_by_name(ledger: Ledger, run: RunRecord) -> None:
+    budget, claim = Budget(ledger, run.account, THREE_A_DAY), claimed(ledger, run)
+    budget.reserve(run, None, claim, claim)
+    (slot,) = ledger.store.names("budget/")
+    ledger.store.create(slot.replace("0001", "0002"), ledger.store.read(slot))
+    with pytest.raises(CorruptRecord, match=r"0002\.json says that it is slot 1; restore its folder"):
+        budget.reserve(other_key(run, 2), None, claim, claim)
 
 
 def test_limit_in_money_counts_the_price_of_the_next_one_too(ledger: Ledger, run: RunRecord) -> None:

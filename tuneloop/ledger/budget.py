@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tuneloop.clock import now
-from tuneloop.errors import BudgetExceeded, ConfigurationError
+from tuneloop.errors import BudgetExceeded, ConfigurationError, CorruptRecord
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, RunRecord
@@ -218,13 +218,15 @@ class Budget:
     def newest_slots(self, count: int) -> list[Reservation]:
         """The last slots of this window and the one before, newest first."""
         window = window_of(now().date())
-        names = [name for start in (window - _WINDOW, window) for name in self._names(start)]
+        names = [
+            name for start in (window - _WINDOW, window) for name in self._ledger.numbered(self._folder(start))
+        ]
         return [self._read(name) for name in reversed(names[-count:])]
 
     def spending(self, day: date) -> Spending:
         """What counts now, by the trainings' own records; reads every slot of the window."""
         window = window_of(day)
-        slots = [self._read(name) for name in self._names(window)]
+        slots = [self._read(name) for name in self._ledger.numbered(self._folder(window))]
         live = tuple(slot for slot in slots if not self._ended_unpaid(slot))
         today = sum(slot.day == day and slot.kind == "training" for slot in live)
         return Spending(window, today, sum(slot.cents or 0 for slot in live), slots[-1] if slots else None, live)
@@ -232,8 +234,7 @@ class Budget:
     def audit(self, window: date) -> None:
         """Release the slots whose training has ended unpaid."""
         names, released = self._listed(window)
-        for name in names:
-            slot = self._read(name)
+        for slot in map(self._read, names):
             if slot.number not in released and self._ended_unpaid(slot):
                 self._ledger.store.create(f"{self._folder(window)}{slot.number:04d}.released", b"")
 
@@ -241,8 +242,8 @@ class Budget:
         """Find the slot of this training among those that came after its first claim, up to a day's window."""
         window, seen = window_of(first.created_at.date()), first.budget_slot or 0
         while window <= window_of(day):
-            for name in (listed[0] if window == window_of(day) else self._names(window))[seen:]:
-                slot = self._read(name)
+            names = listed[0] if window == window_of(day) else self._ledger.numbered(self._folder(window))
+            for slot in map(self._read, names[seen:]):
                 if slot.kind == "training" and (slot.key, slot.attempt) == (purpose.key, purpose.attempt):
                     return slot
             window, seen = window + _WINDOW, 0
@@ -254,7 +255,7 @@ class Budget:
         if not names:
             return Spending(window_of(day), 0, 0, None)
         last = self._read(names[-1])
-        slots = [self._read(names[number - 1]) for number in released if number <= len(names)]
+        slots = (self._read(names[number - 1]) for number in released if number <= len(names))
         back = [slot for slot in slots if self._ended_unpaid(slot)]
         today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
         return Spending(window_of(day), today, last.cents_so_far - sum(slot.cents or 0 for slot in back), last)
@@ -273,14 +274,14 @@ class Budget:
         released = (_RELEASED.fullmatch(name[len(folder) :]) for name in listed)
         return self._ledger.numbered_among(folder, listed), {int(match[1]) for match in released if match}
 
-    def _names(self, window: date) -> list[str]:
-        return self._ledger.numbered(self._folder(window))
-
     def _folder(self, window: date) -> str:
         return f"budget/{self._account.slug}/{window:%Y-%m-%d}/"
 
     def _read(self, name: str) -> Reservation:
-        return self._ledger.read_record(name, Reservation)
+        slot = self._ledger.read_record(name, Reservation)
+        if not name.endswith(f"/{slot.number:04d}.json"):
+            raise CorruptRecord(f"{name} says that it is slot {slot.number}; restore its folder from a backup")
+        return slot
 
 
 def _next_slot(

@@ -81,10 +81,13 @@ def from_form(value: Any, recipes: Recipes) -> Any:
     others = value.get(OTHERS) or {}
     if not isinstance(others, dict):
         raise ValueError(f'{OTHERS}: should be a JSON object, such as {{"lora_rank": 16}}')  # noqa: TRY004 - pydantic's
+    if OTHERS in others:
+        raise ValueError(f"{OTHERS}: stands within itself; write the settings alone")
     fields: dict[str, Any] = {}
     for name, item in [*value.items(), *others.items()]:
-        is_empty = name in _COMMON and (item is None or item == "")
-        if name != OTHERS and not is_empty:
+        # A form sends a field that nobody has filled in; what a file says is never left out.
+        is_unfilled = OTHERS in value and name in _COMMON and (item is None or item == "")
+        if name != OTHERS and not is_unfilled:
             _place(fields, _path(recipe, name), item)
     return fields
 

@@ -137,7 +137,9 @@ def host_of(endpoint: str) -> str:
 
 def _of_response(error: of_boto.ClientError, thing: str) -> StoreError:
     told, details = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    code, message, status = told.get("Code", ""), told.get("Message", ""), details.get("HTTPStatusCode", 0)
+    # An odd body leaves lists and nothing where a text should be.
+    code, message = (str(told.get(field) or "") for field in ("Code", "Message"))
+    status = details.get("HTTPStatusCode", 0)
     reason = f"{thing}: S3 answered {code} (status {status}, request id {details.get('RequestId') or 'none given'}"
     reason += f", {message[:_MAX_EXCERPT]!r})." if message else ")."
     if code == "NoSuchKey":

@@ -114,7 +114,7 @@ def _listed_zip(place: S3Location, client: S3Client) -> RemoteFile:
 
 
 def _listed(place: S3Location, client: S3Client) -> list[RemoteFile]:
-    """List a prefix, and stop at the first page that is too much."""
+    """List a prefix. Stops at the first page with too many objects."""
     prefix = f"{place.key}/" if place.key else ""
     found: dict[str, RemoteFile] = {}
     objects = 0

@@ -26,7 +26,8 @@ from tuneloop.schemas.training import RenderedImage
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHARED_ROUTE = "flux-dev-finetuned"
 _LONGEST_WAIT_S = 600.0
-_FETCH_WAIT_S = 10.0
+_FETCH_WAIT_S = 90.0
+"""For an image that is paid and rendered: more than one request that stalls."""
 
 
 class SegmindInference:
