@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -34,3 +35,18 @@ def test_nothing_is_started_after_one_has_failed_although_an_earlier_one_still_w
     with pytest.raises(ValueError, match="number 1"):
         list(bounded_map(work, range(1000), 2))
     assert len(started) < 1000
+
+
+def test_failure_that_has_stopped_the_items_before_it_is_the_one_that_is_raised() -> None:
+    stop, begun = threading.Event(), threading.Event()
+
+    def work(item: int) -> int:
+        if item == 1:
+            begun.set()
+            assert stop.wait(LIMIT_S)
+            raise CancelledError
+        assert begun.wait(LIMIT_S)
+        raise ValueError("the second one")
+
+    with pytest.raises(ValueError, match="the second one"):
+        list(bounded_map(work, [1, 2], 2, stop=stop))

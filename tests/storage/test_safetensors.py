@@ -136,7 +136,8 @@ BROKEN = {
         b'{"a":' + json.dumps(WHOLE).encode() + b',"a":' + json.dumps(WHOLE).encode() + b"}", b"12345678"
     ),
     "NaN": with_header(b'{"a": NaN}'),
-    "recursion": with_header(b'{"a":' + b"[" * 100_000),
+    # Python up to 3.13 speaks of a recursion, later ones of the stack.
+    "header is not valid JSON": with_header(b'{"a":' + b"[" * 100_000),
     "unknown type 'F33'": with_header({"a": tensor("F33", [2], 0, 8)}, b"12345678"),
     "unknown type None": with_header({"a": 1}),
     "no proper shape": with_header({"a": tensor("F32", [-2], 0, 8)}, b"12345678"),

@@ -44,6 +44,12 @@ def bounded_map(
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+    except CancelledError:
+        # One behind it has failed first and stopped it: that one is the reason.
+        pool.shutdown(cancel_futures=True)
+        errors = [future.exception() for future in under_way if not future.cancelled()]
+        reasons = [error for error in errors if error is not None and not isinstance(error, CancelledError)]
+        raise reasons[0] if reasons else CancelledError from None
     finally:
         stopped.set()
         pool.shutdown(cancel_futures=True)
