@@ -174,6 +174,17 @@ def test_deployment_waits_until_its_blocks_are_there(checkout: Checkout) -> None
     assert active(checkout.deployed("robot")) == {"nightly": True}
 
 
+def test_deployment_of_another_project_is_not_replaced(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.has("robot")
+    checkout.deploy()
+    other = Checkout(tmp_path / "other", Path(__file__).parent.parent.parent, checkout.stack)
+    (other.folder / "deployments" / "robot.yaml").write_bytes(
+        (checkout.folder / "deployments" / "robot.yaml").read_bytes()
+    )
+    said = other.deploy(code=2)
+    assert f"{checkout.name_of('robot')} is deployed from the project in {checkout.folder} already" in said
+
+
 def test_two_files_with_one_name_are_refused(checkout: Checkout) -> None:
     file = checkout.has("robot")
     (file.parent / "copy.yaml").write_bytes(file.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,24 @@ def test_a_deleted_block_comes_back_only_with_a_newer_one(project: Path) -> None
     assert not (project / BLOCK).exists()
 
 
-def test_nothing_is_written_over_what_is_there(project: Path) -> None:
+def test_file_of_somebody_elses_is_not_written_over(project: Path) -> None:
     (project / FLOW).write_text("# mine\n")
     with pytest.raises(ConfigurationError, match="already"):
         copy_shipped(project)
     assert (project / FLOW).read_text() == "# mine\n"
+
+
+def test_project_whose_making_was_cut_off_is_made_to_its_end(project: Path) -> None:
+    for name in ("prefect.yaml", BLOCK):
+        (project / name).unlink()
+    copy_shipped(project)
+    assert all((project / name).is_file() for name in shipped_files())
+
+
+def test_folder_that_was_deleted_is_no_hindrance(project: Path) -> None:
+    older(project, FLOW)
+    shutil.rmtree(project / "blocks")
+    assert renew(project) == [f"{FLOW}: renewed"]
 
 
 def test_every_shipped_file_is_recorded(project: Path) -> None:

@@ -13,7 +13,7 @@ from tuneloop.cli.terminal import say
 from tuneloop.errors import ConfigurationError
 from tuneloop.http.addresses import check_api_address, check_key
 from tuneloop.orchestration.server_address import named_server
-from tuneloop.project.answers import SCHEDULES, Answers, checked, model_name, write_model_file
+from tuneloop.project.answers import SCHEDULES, Answers, checked, model_file, model_name
 from tuneloop.project.files import RECORD, add_line, copy_shipped, renew
 from tuneloop.project.home import HOME, Account, keep_account
 from tuneloop.project.layer import OPERATOR_FILE
@@ -60,15 +60,17 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
     account = _account(f"{provider.credentials}/{model}", given, ask=ask)
     block = given.block or f"{provider.credentials}/{model}"
     schedule = _answer("Schedule", given.schedule, "nightly", ask=ask, choices=[*SCHEDULES, "a cron"])
+    answers = checked(Answers(model, images, word, trainer, block, schedule), folder / _IMAGES)
+    file, text = model_file(folder, answers)
     if images == str(folder / _IMAGES):
         (folder / _IMAGES).mkdir(parents=True, exist_ok=True)
-    answers = checked(Answers(model, images, word, trainer, block, schedule))
-    copy_shipped(folder)
-    file = write_model_file(folder, answers)
-    add_line(folder / ".env", f"TUNELOOP_STORE=local-file-system/{model}")
-    add_line(folder / ".gitignore", f"{HOME}/")
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
     if account is not None:
         keep_account(folder, account)
+    (folder / file).write_text(text, encoding="utf-8")
+    add_line(folder / ".env", f"TUNELOOP_STORE=local-file-system/{model}")
+    add_line(folder / ".gitignore", f"{HOME}/")
+    copy_shipped(folder)
     say(f"Made {folder / file}, the flows, the blocks and {OPERATOR_FILE}.")
     _save_blocks(folder)
     _say_next(folder, model, answers.images)
@@ -97,7 +99,11 @@ def _account(block: str, given: Given, *, ask: bool) -> Account | None:
         key = typer.prompt("API key (Enter to fill it in later, in the UI)", default="", hide_input=True)
     if key == "-":
         key = sys.stdin.readline().strip()
+    if given.block is not None and given.key is not None:
+        raise ConfigurationError("key and block: name one of them; a block has its key already")
     if not key or given.block is not None:
+        if given.base_url is not None:
+            raise ConfigurationError("base URL: it goes with a key; a block has its address already")
         return None
     try:
         address = given.base_url and check_api_address(given.base_url)

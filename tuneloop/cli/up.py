@@ -23,7 +23,8 @@ def run_up(named_server: str | None) -> None:
     """
     project = Path()
     models = [file.stem for file in deployment_files(project)[1:]]
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupt)
     send_no_events()
     say("Starting. Ctrl-C ends everything.")
     with suppress(KeyboardInterrupt), running_project(project, named_server, say) as programs:

@@ -218,9 +218,7 @@ class Budget:
     def newest_slots(self, count: int) -> list[Reservation]:
         """The last slots of this window and the one before, newest first."""
         window = window_of(now().date())
-        names = [
-            name for start in (window - _WINDOW, window) for name in self._ledger.numbered(self._folder(start))
-        ]
+        names = [name for day in (window - _WINDOW, window) for name in self._ledger.numbered(self._folder(day))]
         return [self._read(name) for name in reversed(names[-count:])]
 
     def spending(self, day: date) -> Spending:

@@ -86,6 +86,8 @@ class Processes:
             if time.monotonic() > until:
                 raise ProgramFailed(f"{name} is not ready after {timeout_s:.0f} s; {self._end_of(name)}")
             time.sleep(0.2)
+        # What responds may be somebody else's, who was quicker at the same port.
+        self.check()
 
     def _end_of(self, name: str) -> str:
         log = self._logs / f"{name}.log"
@@ -150,7 +152,7 @@ def interrupts_deferred() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number in before:
         signal.signal(number, lambda number, _: came.append(number))
     try:

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import psutil
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-from tuneloop.errors import ConfigurationError
 from tuneloop.local_server.processes import Processes, free_port
 from tuneloop.local_server.programs import (
     environment_of,
@@ -22,7 +20,7 @@ from tuneloop.local_server.programs import (
 )
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.project_blocks import save_account_block, save_store_block
-from tuneloop.project.home import forget_account, home_of, kept_account, write_server
+from tuneloop.project.home import forget_account, home_of, kept_account, locked, write_server
 from tuneloop.settings import Settings
 
 _USUAL_PORT = 4200
@@ -46,7 +44,8 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
     """
     home = home_of(project).resolve()
     with ExitStack() as ends:
-        ends.enter_context(_only_one(home))
+        ends.enter_context(locked(project))
+        write_server(project, None)
         server_url = None if named_server else f"http://127.0.0.1:{_free_port()}"
         environment = {**os.environ, **own_temporary_folder(home)}
         if server_url is not None:
@@ -82,20 +81,6 @@ def prepare_project(project: Path) -> list[str]:
         lines += save_account_block(account)
         forget_account(project)
     return lines
-
-
-@contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    lock = home / "up.pid"
-    with suppress(FileNotFoundError, ValueError):
-        pid = int(lock.read_text())
-        if pid != os.getpid() and psutil.pid_exists(pid):
-            raise ConfigurationError(f"this project runs already (process {pid}); end that one first")
-    lock.write_text(str(os.getpid()))
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
 
 
 def _free_port() -> int:

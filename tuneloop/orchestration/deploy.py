@@ -35,6 +35,7 @@ from tuneloop.orchestration.deployment_files import (
 from tuneloop.orchestration.run_form import fill_form
 from tuneloop.orchestration.server_address import server_url
 from tuneloop.orchestration.stores import prepare_stores
+from tuneloop.project.layer import OPERATOR_FILE
 from tuneloop.settings import Settings
 
 WORK_POOL = "tuneloop"
@@ -80,10 +81,11 @@ def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
     declared = {key: entry for entries in everything.values() for key, entry in entries.items()}
     missing = {key: what for key, entry in declared.items() if (what := _missing_blocks(entry))}
     ready = [entry for key, entry in declared.items() if key not in missing]
-    lines = prepare_stores(set().union(*map(named_blocks, ready)))
     here = project.resolve()
     with get_client(sync_client=True) as client:
         before = _deployments(client)
+        _check_nobody_elses(before, declared, here)
+        lines = prepare_stores(set().union(*map(named_blocks, ready)))
         for file, entries in everything.items():
             lines += _deploy(here, file, [key for key in entries if key not in missing])
         ours = _ours(client, here, declared)
@@ -92,6 +94,18 @@ def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
         lines += _pause_again(client, before, declared)
         lines += _remove_undeclared(client, ours, declared, keep=keep)
     return [*lines, *(f"{name} is not deployed yet: {what}" for (_, name), what in missing.items())]
+
+
+def _check_nobody_elses(before: dict[Key, DeploymentResponse], files: dict[Key, Any], project: Path) -> None:
+    """Raise `ConfigurationError` where a deployment would take the place of another project's."""
+    for key in before.keys() & files.keys():
+        folders = {_directory(step) for step in before[key].pull_steps or []} - {None, str(project)}
+        for folder in (folder for folder in folders if folder and Path(folder, OPERATOR_FILE).is_file()):
+            raise ConfigurationError(
+                f"nothing was deployed: {key[1]} is deployed from the project in {folder} already. For two "
+                "projects on one Prefect server give each sensor and each model a name of its own, and keep "
+                f"recovery, adopt and rollback in one {OPERATOR_FILE} only; they serve both"
+            )
 
 
 def _missing_blocks(entry: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from prefect import Flow
@@ -11,7 +12,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 
 from tuneloop.orchestration.deployment_files import flow_of
 from tuneloop.providers.registry import TRAINERS
-from tuneloop.schemas.recipe_form import to_form
+from tuneloop.schemas.recipe_form import OTHERS, to_form
 
 
 def show_in_form(flow: Flow[..., Any], *names: str) -> None:
@@ -25,8 +26,8 @@ def show_in_form(flow: Flow[..., Any], *names: str) -> None:
         field["position"] = position
     schema.properties = shown
     schema.required = [name for name in schema.required if name in shown]
-    # No field that is left refers to one.
-    schema.definitions = {}
+    if '"$ref"' not in json.dumps(shown):
+        schema.definitions = {}
 
 
 def fill_form(client: SyncPrefectClient, found: DeploymentResponse) -> None:
@@ -35,9 +36,10 @@ def fill_form(client: SyncPrefectClient, found: DeploymentResponse) -> None:
     Prefect's own deploy makes the form from the flow's signature anew.
     """
     parameters = dict(found.parameters or {})
-    if isinstance(recipe := parameters.get("recipe"), dict):
-        parameters["recipe"] = to_form(recipe, TRAINERS)
     form = flow_of(found.entrypoint or "").parameters.model_dump()
+    is_ours = OTHERS in form["properties"].get("recipe", {}).get("properties", {})
+    if is_ours and isinstance(recipe := parameters.get("recipe"), dict):
+        parameters["recipe"] = to_form(recipe, TRAINERS)
     client.update_deployment(found.id, DeploymentUpdate(parameters=parameters, parameter_openapi_schema=form))
 
 

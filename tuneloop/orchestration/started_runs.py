@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
@@ -16,6 +17,9 @@ from tuneloop.errors import ConfigurationError
 
 RETRAIN_FLOW = "retrain-model"
 _PAUSE_S = 0.3
+_LONGEST_PAUSE_S = 3.0
+_SILENCE_S = 180.0
+"""How long a server may be down while a run is followed."""
 
 
 def start_run(client: SyncPrefectClient, deployment: str, parameters: dict[str, Any]) -> FlowRun:
@@ -57,10 +61,19 @@ def until_ended(
         check: Called between polls; may raise.
     """
     until = time.monotonic() + limit_s
+    pause, silent_since = _PAUSE_S, None
     while time.monotonic() < until:
-        run = client.read_flow_run(run_id)
-        yield run
-        if run.state is not None and run.state.is_final():
-            return
+        try:
+            run = client.read_flow_run(run_id)
+        except httpx.TransportError:
+            silent_since = silent_since or time.monotonic()
+            if time.monotonic() - silent_since > _SILENCE_S:
+                raise
+        else:
+            silent_since = None
+            yield run
+            if run.state is not None and run.state.is_final():
+                return
         check()
-        time.sleep(_PAUSE_S)
+        time.sleep(pause)
+        pause = min(pause * 1.1, _LONGEST_PAUSE_S)

@@ -52,8 +52,8 @@ def model_name(folder: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:63] or "model"
 
 
-def checked(answers: Answers) -> Answers:
-    """Reject answers that no run could work with.
+def checked(answers: Answers, own_images: Path) -> Answers:
+    """Reject answers that no run could work with. The project's own folder of images may still be missing.
 
     Raises:
         ConfigurationError: Names the answer, the reason and the remedy.
@@ -62,7 +62,8 @@ def checked(answers: Answers) -> Answers:
         validate_slug(answers.model)
     except ValueError as error:
         raise ConfigurationError(f"model: {error}") from None
-    if not answers.images.startswith(_ELSEWHERE) and not Path(answers.images).expanduser().exists():
+    elsewhere = answers.images.startswith(_ELSEWHERE)
+    if not (elsewhere or Path(answers.images).expanduser().exists() or answers.images == str(own_images)):
         raise ConfigurationError(f"images: there is no {answers.images}; name a folder, a zip or an address")
     recipe = recipe_type(None, answers.trainer)
     provider = row_of(recipe.provider)
@@ -84,17 +85,18 @@ def checked(answers: Answers) -> Answers:
     return answers
 
 
-def write_model_file(project: Path, answers: Answers) -> Path:
-    """Write the model's deployment file. Returns its path, relative to the project.
+def model_file(project: Path, answers: Answers) -> tuple[Path, str]:
+    """The model's deployment file: its path, relative to the project, and what is in it.
 
     Raises:
-        FileExistsError: The model has a file already.
+        ConfigurationError: The project has another file of that name.
     """
     file = Path(MODEL_FILES, f"{answers.model}.yaml")
     text = yaml.safe_dump({"deployments": [_deployment(project, answers)]}, sort_keys=False, width=100)
-    with (project / file).open("x", encoding="utf-8") as opened:
-        opened.write(_HEADER.format(name=answers.model, file=file) + text)
-    return file
+    text = _HEADER.format(name=answers.model, file=file) + text
+    if (project / file).exists() and (project / file).read_text(encoding="utf-8") != text:
+        raise ConfigurationError(f"{project / file} is there already; name another model with --model")
+    return file, text
 
 
 def _deployment(project: Path, answers: Answers) -> dict[str, Any]:

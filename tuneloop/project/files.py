@@ -15,26 +15,25 @@ _NEW = ".new"
 
 
 def shipped_files() -> list[str]:
-    """Names of the files that a project gets, relative to its folder."""
+    """Names of the files that a project gets, relative to its folder. What makes it a project comes last."""
     modules = [path for folder in (FLOWS, BLOCKS) for path in sorted((shipped() / folder).glob("*.py"))]
-    return [OPERATOR_FILE, *(f"{path.parent.name}/{path.name}" for path in modules)]
+    return [*(f"{path.parent.name}/{path.name}" for path in modules), OPERATOR_FILE]
 
 
 def copy_shipped(project: Path) -> None:
     """Write the flows, the blocks and the operator's deployments into a folder that has none of them.
 
     Raises:
-        ConfigurationError: One of the files is there already; nothing was written then.
+        ConfigurationError: One of the files is there already, and is not ours; nothing was written then.
     """
-    if there := [name for name in shipped_files() if (project / name).exists()]:
+    if there := [name for name in shipped_files() if _digest(project / name) not in {None, _shipped_digest(name)}]:
         raise ConfigurationError(f"{project} has {', '.join(there)} already; name another folder")
     (project / MODEL_FILES).mkdir(parents=True, exist_ok=True)
+    _record(project)
     for name in shipped_files():
         target = project / name
         target.parent.mkdir(exist_ok=True)
-        with target.open("xb") as file:
-            file.write((shipped() / name).read_bytes())
-    _record(project, {name: _digest(project / name) for name in shipped_files()})
+        target.write_bytes((shipped() / name).read_bytes())
 
 
 def renew(project: Path) -> list[str]:
@@ -51,16 +50,17 @@ def renew(project: Path) -> list[str]:
     for name in shipped_files():
         target, new = project / name, shipped() / name
         theirs, before, after = _digest(target), known.get(name), _digest(new)
-        if after in {theirs, before}:
+        has_deleted_it = theirs is None and before is not None
+        if after in {theirs, before} or has_deleted_it:
             continue
+        target.parent.mkdir(exist_ok=True)
         if theirs == before:
-            target.parent.mkdir(exist_ok=True)
             target.write_bytes(new.read_bytes())
             lines.append(f"{name}: renewed")
         else:
             target.with_name(target.name + _NEW).write_bytes(new.read_bytes())
             lines.append(f"{name}: you have changed it, so it stays; take over what you want from {name}{_NEW}")
-    _record(project, {name: _digest(shipped() / name) for name in shipped_files()})
+    _record(project)
     return lines
 
 
@@ -76,6 +76,10 @@ def _digest(file: Path) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
-def _record(project: Path, digests: dict[str, str | None]) -> None:
-    text = json.dumps({"files": digests}, indent=1) + "\n"
+def _shipped_digest(name: str) -> str | None:
+    return _digest(shipped() / name)
+
+
+def _record(project: Path) -> None:
+    text = json.dumps({"files": {name: _shipped_digest(name) for name in shipped_files()}}, indent=1) + "\n"
     (project / RECORD).write_text(text, encoding="utf-8")

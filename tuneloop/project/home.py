@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from tuneloop.errors import ConfigurationError
+
 HOME = ".tuneloop"
 _SERVER = f"{HOME}/server"
 _KEY = f"{HOME}/key.json"
+_LOCK = "up.lock"
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,41 @@ def home_of(project: Path) -> Path:
     return home
 
 
+@contextmanager
+def locked(project: Path) -> Iterator[None]:
+    """Hold a project while it runs. The lock ends with this process, however that ends.
+
+    Raises:
+        ConfigurationError: It runs already.
+    """
+    with (home_of(project) / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError("this project runs already; end that one first") from None
+        yield
+
+
+def _is_up(project: Path) -> bool:
+    try:
+        with (project / HOME / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def keep_account(project: Path, account: Account) -> None:
     """Keep a key until there is a server. Only its owner can read it."""
-    home_of(project)
+    draft = home_of(project) / "key.draft"
+    draft.unlink(missing_ok=True)
     document = {**asdict(account), "api_key": account.api_key.get_secret_value()}
-    opened = os.open(project / _KEY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(opened, "w", encoding="utf-8") as file:  # noqa: PTH123 - Path.open takes no descriptor
         json.dump(document, file)
+    draft.replace(project / _KEY)
 
 
 def kept_account(project: Path) -> Account | None:
@@ -69,6 +103,8 @@ def write_server(project: Path, api_url: str | None) -> None:
 
 def own_server(project: Path) -> str | None:
     """API address of the project's own server, None where `tuneloop up` does not run."""
+    if not _is_up(project):
+        return None
     try:
         return (project / _SERVER).read_text(encoding="utf-8")
     except FileNotFoundError:
