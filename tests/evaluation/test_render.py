@@ -50,6 +50,7 @@ def test_trouble_with_the_account_is_answered_and_uses_up_no_ask(
 def test_full_queue_is_waited_for(
     artifacts: LocalDirectory, provider: SegmindProvider, subject: ModelUnderTest, emulator: EmulatorControl
 ) -> None:
+    emulator.switch(rate_window_s=1)
     emulator.inject(Fault("refuse", RENDER, "POST", status=429))
     evaluation = render(artifacts, provider, subject, PLAN)
     assert is_complete(evaluation)
@@ -98,6 +99,7 @@ def test_refused_and_queued_requests_are_not_called_asked_again(
     one = PLAN.model_copy(update={"seeds": (1,)})
     emulator.inject(Fault("refuse", RENDER, "POST", status=400))
     assert render(artifacts, provider, subject, one).findings
+    emulator.switch(rate_window_s=1)
     emulator.inject(Fault("refuse", RENDER, "POST", status=429))
     assert render(artifacts, provider, subject, one).asked_again == 0
 

@@ -52,6 +52,8 @@ class Switches:
     """The letters of statuses, of trainings and of queued images."""
     date_off_s: float = 0.0
     """The `Date` of every response is ahead of the true time by so much; it may be negative."""
+    rate_window_s: Seconds = 60.0
+    """How long after a 429 the next request is taken, as the response says where a page documents that."""
     image_s: Seconds = 0.4
     """How long a queued image takes."""
     images_fail: str = ""

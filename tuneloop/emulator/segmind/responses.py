@@ -38,7 +38,6 @@ _MEANINGS_OF_406 = {
     "spend limit": "Team spend limit exceeded",
 }
 """One status for four different errors; only the message distinguishes them."""
-_RATE_WINDOW_S = 60
 
 
 class Rejected(calls.Rejected):
@@ -64,7 +63,9 @@ def fault_response(emulation: Emulation, fault: Fault) -> Response:
     """Respond with a fault's status; a 429 names the end of its window and sends no Retry-After."""
     headers = {}
     if fault.status == 429:
-        headers["x-rate-limit-reset-at-utc"] = iso_utc(emulation.clock.now() + _RATE_WINDOW_S)
+        headers["x-rate-limit-reset-at-utc"] = iso_utc(
+            emulation.clock.now() + emulation.switches.now.rate_window_s
+        )
     usual = _MESSAGES.get(fault.status) or HTTPStatus(fault.status).phrase
     return JSONResponse(
         {"error": _MEANINGS_OF_406.get(fault.reason, fault.reason or usual)}, fault.status, headers
