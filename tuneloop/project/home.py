@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -49,6 +48,8 @@ def locked(project: Path) -> Iterator[None]:
     Raises:
         ConfigurationError: It runs already.
     """
+    import fcntl  # noqa: PLC0415 - Windows has none, and is told so by each command
+
     with (home_of(project) / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,6 +59,8 @@ def locked(project: Path) -> Iterator[None]:
 
 
 def _is_up(project: Path) -> bool:
+    import fcntl  # noqa: PLC0415 - as above
+
     try:
         with (project / HOME / _LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
