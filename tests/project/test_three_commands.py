@@ -126,6 +126,19 @@ def test_readme_names_the_same_commands() -> None:
     ]
 
 
+def test_init_leaves_a_folder_alone_that_has_flows_of_its_own(installed: Path, tmp_path: Path) -> None:
+    me = Newcomer(installed, tmp_path)
+    mine = me.project / "flows" / "retrain_model.py"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("# mine\n")
+    done = subprocess.run(
+        [str(installed), "-m", "tuneloop.cli.app", "init", "robots", "--yes"],
+        env=me.environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "has flows/retrain_model.py already" in done.stderr) == (2, True)
+    assert [path for path in me.project.rglob("*") if path.is_file()] == [mine]
+
+
 def test_init_rejects_what_no_run_could_use_and_writes_nothing(installed: Path, tmp_path: Path) -> None:
     me = Newcomer(installed, tmp_path)
     for wrong, word in (

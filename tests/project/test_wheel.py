@@ -24,6 +24,6 @@ def test_neither_flows_nor_blocks_can_be_imported_beside_an_installed_tuneloop(
     installed: Path, tmp_path: Path
 ) -> None:
     for name in ("flows", "blocks", "deployments"):
-        command = [str(installed), "-c", f"import {name}"]
+        command = [str(installed), "-I", "-c", f"import {name}"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert f"No module named '{name}'" in done.stderr

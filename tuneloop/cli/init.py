@@ -14,7 +14,7 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.http.addresses import check_api_address, check_key
 from tuneloop.orchestration.server_address import named_server
 from tuneloop.project.answers import SCHEDULES, Answers, checked, model_file, model_name
-from tuneloop.project.files import RECORD, add_line, copy_shipped, renew
+from tuneloop.project.files import RECORD, add_line, check_free, copy_shipped, renew
 from tuneloop.project.home import HOME, Account, keep_account
 from tuneloop.project.layer import OPERATOR_FILE
 from tuneloop.providers.registry import TRAINERS, recipe_type, row_of
@@ -52,6 +52,7 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
         raise ConfigurationError(
             f"{folder} is a project already; `tuneloop init {folder} --renew` brings its flows to this version"
         )
+    check_free(folder)
     trainer = _answer("Trainer", given.trainer, next(iter(TRAINERS)), ask=ask, choices=[*TRAINERS])
     provider = row_of(recipe_type(None, trainer).provider)
     images = _answer("Folder or address of the images", given.images, str(folder / _IMAGES), ask=ask)

@@ -20,14 +20,19 @@ def shipped_files() -> list[str]:
     return [*(f"{path.parent.name}/{path.name}" for path in modules), OPERATOR_FILE]
 
 
+def check_free(project: Path) -> None:
+    """Raise `ConfigurationError` where a folder has a file of its own in the place of a shipped one."""
+    if there := [name for name in shipped_files() if _digest(project / name) not in {None, _shipped_digest(name)}]:
+        raise ConfigurationError(f"{project} has {', '.join(there)} already; name another folder")
+
+
 def copy_shipped(project: Path) -> None:
     """Write the flows, the blocks and the operator's deployments into a folder that has none of them.
 
     Raises:
         ConfigurationError: One of the files is there already, and is not ours; nothing was written then.
     """
-    if there := [name for name in shipped_files() if _digest(project / name) not in {None, _shipped_digest(name)}]:
-        raise ConfigurationError(f"{project} has {', '.join(there)} already; name another folder")
+    check_free(project)
     (project / MODEL_FILES).mkdir(parents=True, exist_ok=True)
     _record(project)
     for name in shipped_files():
