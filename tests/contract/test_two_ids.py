@@ -18,19 +18,21 @@ from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs, orphaned_jobs
 from tuneloop.providers.base import TrainedModel
-from tuneloop.providers.registry import ADOPTED
-from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.recipe_fields import AdoptedRecipe
+from tuneloop.providers.registry import ADOPTED, row_of
+from tuneloop.schemas.recipe_fields import AdoptedRecipe, trainer_of
 from tuneloop.schemas.records import RunRecord
 from tuneloop.schemas.training import Submission
 
 __all__ = ["mine"]  # a fixture
+pytestmark = pytest.mark.parametrize(
+    "rig", [trainer_of(kind) for kind in row_of("segmind").recipes], indirect=True
+)
 
 
 @pytest.fixture
 def two(rig: Rig) -> Rig:
-    if rig.emulator is None or not isinstance(rig.provider, SegmindProvider):
-        pytest.skip("only Segmind has two ids for one job, and only the emulated one is known to")
+    if rig.emulator is None:
+        pytest.skip("only the emulated service is known to have two ids for one job")
     rig.emulator.switch(two_ids=True)
     return rig
 

@@ -97,6 +97,15 @@ def test_redirect_without_a_region_names_the_region(
     assert not isinstance(raised.value, StoreUnavailable)
 
 
+@pytest.mark.parametrize(
+    "body", [b"<Error><Code>A</Code><Code>B</Code></Error>", b"<Error><Code><X>A</X></Code></Error>"]
+)
+def test_error_with_an_odd_code_is_an_error_of_the_store(server: OneAnswer, store: S3Store, body: bytes) -> None:
+    server.status, server.body = 403, body
+    with pytest.raises(StoreError, match="status 403"):
+        store.create("x/1", b"record")
+
+
 @pytest.mark.parametrize("body", [NO_SUCH_HEADER, b"", PAGE])
 def test_server_without_conditional_writes_is_refused_for_good_at_the_first_request(
     server: OneAnswer, store: S3Store, body: bytes

@@ -164,18 +164,19 @@ def interrupts_deferred() -> Iterator[None]:
             signal.raise_signal(late)
 
 
-def free_port() -> int:
-    """A port of the loopback address that is free now.
+def free_port(usual: int | None = None) -> int:
+    """A port of the loopback address that is free now: the usual one, or any where that is taken.
 
     From below those that systems give to clients (32768 and up on Linux, 49152 elsewhere): a program takes seconds
     to start, and one of those would be somebody's by then.
     """
+    port = usual or secrets.choice(_PORTS)
     while True:
-        port = secrets.choice(_PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
+        port = secrets.choice(_PORTS)
 
 
 def responds(url: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
@@ -46,7 +46,7 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
     with ExitStack() as ends:
         ends.enter_context(locked(project))
         write_server(project, None)
-        server_url = None if named_server else f"http://127.0.0.1:{_free_port()}"
+        server_url = None if named_server else f"http://127.0.0.1:{free_port(_USUAL_PORT)}"
         environment = {**os.environ, **own_temporary_folder(home)}
         if server_url is not None:
             foreign = {name for name in environment if name.startswith("PREFECT_")}
@@ -81,11 +81,3 @@ def prepare_project(project: Path) -> list[str]:
         lines += save_account_block(account)
         forget_account(project)
     return lines
-
-
-def _free_port() -> int:
-    with socket.socket() as probe, suppress(OSError):
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", _USUAL_PORT))
-        return _USUAL_PORT
-    return free_port()
