@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.one_answer import OneAnswer, one_answer
 from tests.s3_server import s3_client
 from tuneloop.errors import StoreError, StoreUnavailable
 from tuneloop.storage.local_files import os_errors
 from tuneloop.storage.s3 import S3Store, client_config
+from tuneloop.storage.s3_errors import s3_errors
 from tuneloop.storage.upload import Part
 
 ENTRY = b"<Contents><Key>pre/x/1</Key><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
@@ -97,13 +100,12 @@ def test_redirect_without_a_region_names_the_region(
     assert not isinstance(raised.value, StoreUnavailable)
 
 
-@pytest.mark.parametrize(
-    "body", [b"<Error><Code>A</Code><Code>B</Code></Error>", b"<Error><Code><X>A</X></Code></Error>"]
-)
-def test_error_with_an_odd_code_is_an_error_of_the_store(server: OneAnswer, store: S3Store, body: bytes) -> None:
-    server.status, server.body = 403, body
-    with pytest.raises(StoreError, match="status 403"):
-        store.create("x/1", b"record")
+@pytest.mark.parametrize("code", [["A", "B"], {"X": "A"}, None])
+def test_error_of_a_part_with_an_odd_code_is_an_error_of_the_store(code: object) -> None:
+    """What the library's parser makes of a doubled, a nested and an empty code."""
+    told: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    with pytest.raises(StoreError, match="status 403"), s3_errors("s3://bucket/x", "http://127.0.0.1"):
+        raise ClientError(told, "UploadPart")
 
 
 @pytest.mark.parametrize("body", [NO_SUCH_HEADER, b"", PAGE])
