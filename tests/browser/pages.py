@@ -142,7 +142,11 @@ class RunForm:
 
     def others(self, text: str) -> None:
         """Type the JSON of the trainer's other settings."""
-        self.page.locator("form .cm-content").fill(text)
+        editor = self.page.locator("form .cm-content")
+        # `fill` selects in the page and not in the editor, which then may keep its old text beside the new one.
+        editor.press("ControlOrMeta+a")
+        self.page.keyboard.insert_text(text)
+        expect(editor).to_have_text(text)
 
     def field(self, label: str) -> Locator:
         """The input of a field, by its whole label."""
