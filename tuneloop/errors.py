@@ -22,6 +22,10 @@ class DatasetError(TuneloopError, ValueError):
     """A dataset cannot be used; the message names each file, the reason and the remedy."""
 
 
+class DatasetUnavailable(DatasetError):
+    """A dataset's source did not respond with all of it; it may do so later."""
+
+
 class StoreError(TuneloopError, OSError):
     """The artifact store rejected a request or broke its contract."""
 

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from rich.markdown import Markdown
 
+from tuneloop.cli.account_status import show_untracked
 from tuneloop.cli.show_models import history_table, overview
-from tuneloop.cli.status import show_orphans
 from tuneloop.cli.store_status import in_flight
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
@@ -59,7 +59,7 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
     )
     console = Console(file=io.StringIO(), width=300)
     job = JobStatus(job_id=text, name="0123456789abcdef-g1", provider_status=text, phase="running")
-    assert show_orphans("segmind-credentials/x", [job], console)
+    show_untracked("segmind-credentials/x", [job], console)
     assert isinstance(console.file, io.StringIO)
     for sent in (printed(in_flight([story], {text: text})), console.file.getvalue()):
         assert not _OBEYED.search(sent)

@@ -67,7 +67,7 @@ def test_server_is_found_wherever_prefect_finds_it(place: str, tmp_path: Path) -
             (tmp_path / name).write_text(text)
         named = {"PREFECT_API_URL": server} if place == "environment" else {}
         done = in_an_empty_home(tmp_path, "automations", PREFECT_CLIENT_MAX_RETRIES="0", **named)
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr.startswith(f"tuneloop: the Prefect server at 127.0.0.1:{server[17:-4]} does not answer (")
     assert done.stderr.endswith("; start it, or correct PREFECT_API_URL\n")
     assert done.stderr.count("\n") == 1

@@ -57,18 +57,17 @@ def file_for(wish: dict[str, Any], folder: Path, credentials: str) -> Path:
 def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     stack: Stack, wish: dict[str, Any], bill: Bill, ledger: Ledger, tmp_path: Path, images: Path
 ) -> None:
-    file, out = file_for(wish, tmp_path, stack.credentials_slug), tmp_path / "plan.json"
+    file = file_for(wish, tmp_path, stack.credentials_slug)
     before = records(ledger, *EVERYTHING)
-    done = tuneloop(stack, "plan", str(file), "--json", str(out))
+    done = tuneloop(stack, "plan", str(file), "--json")
     assert done.returncode == 0, done.stderr
-    (plan,) = json.loads(out.read_text())
+    (plan,) = json.loads(done.stdout)
     assert (plan["action"], plan["images"], plan["cents"]) == ("train", 3, None)
     assert "the model has no champion yet" in plan["reasons"]
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
     assert here(wish).name == "Completed"
-    tuneloop(stack, "plan", str(file), "--json", str(out))
-    (plan,) = json.loads(out.read_text())
+    (plan,) = json.loads(tuneloop(stack, "plan", str(file), "--json").stdout)
     assert (plan["action"], plan["cents"]) == ("nothing", 0)
     assert plan["cents_per_image"] is None  # Segmind publishes none
 
@@ -76,8 +75,8 @@ def test_plan_tells_what_would_be_paid_and_leaves_no_trace_anywhere(
     (images / "1.png").unlink()
     bill.clear()
     before = records(ledger, *EVERYTHING)
-    shown = tuneloop(stack, "plan", str(file), "--json", str(out)).stdout
-    (plan,) = json.loads(out.read_text())
+    shown = tuneloop(stack, "plan", str(file)).stdout
+    (plan,) = json.loads(tuneloop(stack, "plan", str(file), "--json").stdout)
     assert plan["action"] == "train"
     assert plan["difference"] == {
         "added": [],

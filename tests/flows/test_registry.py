@@ -91,7 +91,7 @@ def test_model_that_a_person_rolls_back_stays_back_until_a_new_one_beats_it(
 def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
     stack: Stack, two_champions: str, bill: Bill, ledger: Ledger, tmp_path: Path
 ) -> None:
-    model, out = two_champions, tmp_path / "models.json"
+    model = two_champions
     bill.clear()
     done = tuneloop(stack, "rollback", model, "--version", "1", "--reason", "odd eyes")
     assert done.returncode == 0, done.stderr
@@ -101,8 +101,9 @@ def test_champion_is_looked_at_rolled_back_pulled_and_asked_for_a_image(
     unknown = tuneloop(stack, "rollback", model, "--version", "9", "--reason", "x")
     assert (unknown.returncode, "the numbers go from 1 to 3" in unknown.stderr) == (2, True)
 
-    tuneloop(stack, "models", "--json", str(out))  # ends with 1 where another test's model has lost its weights
-    (row,) = [item for item in json.loads(out.read_text())["models"] if item["model"] == model]
+    # It ends with 1 where another test's model has lost its weights.
+    document = json.loads(tuneloop(stack, "models", "--json").stdout)
+    (row,) = [item for item in document["models"] if item["model"] == model]
     assert (row["number"], row["rolled_back_to"], row["reason"]) == (3, 1, "odd eyes")
     assert (row["readable"], row["weights_problem"]) == (True, None)
     line = tuneloop(stack, "models", model).stdout

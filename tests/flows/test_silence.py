@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ def test_commands_leave_nothing_but_their_own_words(
     said = {name: tuneloop(stack, *words, fresh=True) for name, words in commands.items()}
     assert {name: done.stderr for name, done in said.items()} == dict.fromkeys(commands, "")
     assert {name for name, done in said.items() if done.returncode} <= {"status", "models"}
+    for name, words in commands.items():
+        if name != "webhooks":
+            done = tuneloop(stack, *words, "--json")
+            assert (json.loads(done.stdout) != {}, done.stderr) == (True, ""), name
     generated = tuneloop(stack, "generate", model, "a photo of {trigger}", "--output", str(tmp_path), fresh=True)
     assert generated.returncode == 0
     assert generated.stderr.count("\n") == 1, generated.stderr

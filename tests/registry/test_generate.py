@@ -82,7 +82,7 @@ def test_image_is_told_of_asked_for_once_and_kept(
         assert slug == reigning.credentials
         return provider, SpendingLimits()
 
-    file = generate_by_champion(
+    _, file = generate_by_champion(
         ledger, reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
     )
     assert "Asking segmind.default for an image by robot v1" in screen.getvalue()
@@ -166,7 +166,7 @@ class Edits(SegmindProvider):
 def test_model_that_edits_is_given_the_image(emulator: EmulatorControl, tmp_path: Path, ledger: Ledger) -> None:
     image = draw_images(tmp_path / "inputs", 1) / "0.png"
     screen, account = io.StringIO(), Edits(emulator.api_key, base_url=emulator.url)
-    made = generate_by_champion(
+    _, made = generate_by_champion(
         ledger,
         editing(promotion_of("a", "robot", 1)),
         "make {trigger} red",

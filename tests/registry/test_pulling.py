@@ -212,9 +212,9 @@ def test_command_tells_what_it_did(store: Store, trained: Promotion, folder: Pat
     screen = io.StringIO()
     on_a_terminal = Console(file=screen, force_terminal=True, width=80)
     told = pull_model(store, trained, folder, on_a_terminal, overwrite=False)
-    assert f"robot v1, written (sha256 {trained.sha256})" in told
+    assert f"robot v1, written (sha256 {trained.sha256})" in told.summary
     assert "3.2/3.2 MB" in screen.getvalue()
     piped = io.StringIO()
     again = pull_model(store, trained, folder, Console(file=piped), overwrite=False)
-    assert "there already, and left alone" in again
+    assert "there already, and left alone" in again.summary
     assert piped.getvalue() == ""

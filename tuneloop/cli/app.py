@@ -10,16 +10,28 @@ import typer
 
 from tuneloop import __version__
 from tuneloop.cli import models, project, stores
-from tuneloop.cli.options import Accounts, JsonFile, Store, StoreOrAddress, TriggerWord
-from tuneloop.cli.terminal import say
-from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.cli.exit_codes import REFUSED, USAGE, exit_code_of
+from tuneloop.cli.options import (
+    SET_STORE,
+    Accounts,
+    Json,
+    Store,
+    StoreOrAddress,
+    TriggerWord,
+    named_store,
+)
+from tuneloop.cli.panels import DECIDE, LOOK, SERVE, START, Commands
+from tuneloop.cli.terminal import say, tell
+from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.server_address import is_address, send_events, trouble_with_server, use_server
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    epilog="Exit codes: 0 done; 1 the answer is no, or look at it; 2 wrong input; 3 something did not respond.",
 )
 
 
@@ -33,19 +45,21 @@ def _print_version(asked: bool) -> None:
 def tuneloop(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Retrain image models on hosted fine-tuning APIs: paid once, never lost, promoted by a decision."""
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def demo(
     folder: Annotated[Path, typer.Option(help="The demo's own folder; it is emptied first.")] = Path(".demo"),
     dataset: Annotated[Path | None, typer.Option(help="Folder of images to use; never changed.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Which trainer to use, such as kontext-lora.")] = None,
     store: Annotated[Literal["local", "s3"], typer.Option(help="Where artifacts go.")] = "local",
-    json_file: JsonFile = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write what came out to this file as JSON, beside what is shown.")
+    ] = None,
     *,
     leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
 ) -> None:
@@ -58,7 +72,7 @@ def demo(
     sys.exit(not run_demo(folder, dataset, store, trainer, json_file, stay=stay))
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
 def emulator(
     provider: Annotated[
         str | None, typer.Option(help="Which provider to emulate; the first one without it.")
@@ -73,12 +87,13 @@ def emulator(
     serve(row_of(provider or PROVIDERS[0].name).name, port, folder)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def deploy(
     *,
     keep: Annotated[
         bool, typer.Option("--keep", help="Delete nothing that is in no file any more; only name it.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Check every deployment file, then deploy prefect.yaml and deployments/*.yaml.
 
@@ -91,31 +106,31 @@ def deploy(
     from tuneloop.orchestration.deploy import deploy_all, prepare_server
 
     prepare_server()
-    for line in deploy_all(keep=keep):
-        say(line)
-    for line in missing_for_the_sensor():
-        say(f"still missing: {line}")
+    done = deploy_all(keep=keep)
+    missing = missing_for_the_sensor()
+    lines = [*done, *(f"still missing: {line}" for line in missing)]
+    tell({"done": done, "missing": missing}, *lines, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
 def automations(
     notify: Annotated[
         str | None, typer.Option(help="A notification block to use, such as slack-webhook/alerts.")
     ] = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Create or renew Prefect automations: notices of failed, held and overdue trainings, help for dead runs."""
     use_server()
     from tuneloop.orchestration.automations import create_automations
 
-    for name in create_automations(notify):
-        typer.echo(name)
+    names = create_automations(notify)
+    tell({"automations": names}, *names, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
 def webhooks(
-    store: Annotated[
-        list[str] | None, typer.Option(help="A store's block, again for each; TUNELOOP_STORE without it.")
-    ] = None,
+    store: Annotated[list[str] | None, typer.Option(help=f"A store's block, again for each. {SET_STORE}")] = None,
     credentials: Accounts = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
@@ -137,7 +152,7 @@ def webhooks(
     serve_webhooks(store or [], credentials or [], host, port)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def check(
     dataset: Annotated[
         str,
@@ -148,23 +163,24 @@ def check(
         str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
     ] = None,
     trigger_word: TriggerWord = None,
-    json_file: JsonFile = None,
     *,
-    strict: Annotated[bool, typer.Option("--strict", help="Let warnings end with 1.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings end with 1 too.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
 
-    Ends with 2 where a run would reject it.
+    Ends with 1 where a run would reject it.
     """
     from tuneloop.cli.check import check_dataset
 
-    sys.exit(check_dataset(dataset, provider, trainer, trigger_word, json_file, strict=strict))
+    sys.exit(not check_dataset(dataset, provider, trainer, trigger_word, strict=strict, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def plan(
     file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/my-model.yaml.")],
-    json_file: JsonFile = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Show what a deployment would submit if it ran now, why, and at what price. Nothing is written or sent."""
     if not file.is_file():
@@ -172,27 +188,28 @@ def plan(
     use_server()
     from tuneloop.cli.plan import show_plans
 
-    show_plans(file, json_file)
+    show_plans(file, as_json=as_json)
 
 
-@app.command()
-def status(store: StoreOrAddress = None, credentials: Accounts = None, json_file: JsonFile = None) -> None:
+@app.command(rich_help_panel=LOOK)
+def status(store: StoreOrAddress = None, credentials: Accounts = None, *, as_json: Json = False) -> None:
     """List what is in flight, held, or paid and not tracked, and what each model has spent.
 
     Ends with 1 where something needs attention. With an address, only what the store knows is listed.
     """
-    if store and is_address(store):
+    store = named_store(store)
+    if is_address(store):
         from tuneloop.cli.store_status import show_store
 
-        sys.exit(show_store(store, json_file))
+        sys.exit(show_store(store, as_json=as_json))
     use_server()
     from tuneloop.cli.status import show_status
 
-    sys.exit(show_status(store, credentials or [], json_file))
+    sys.exit(show_status(store, credentials or [], as_json=as_json))
 
 
-@app.command()
-def adopt(
+@app.command(rich_help_panel=DECIDE)
+def adopt(  # noqa: PLR0913 - what a fine-tune needs that nobody here has made
     model: Annotated[str, typer.Argument(help="Name of the model here.")],
     job_id: Annotated[str, typer.Option("--job-id", help="The provider's id of the fine-tune.")],
     provider: Annotated[
@@ -205,13 +222,14 @@ def adopt(
     dataset: Annotated[Path | None, typer.Option(help="Images it was trained on, if you have them.")] = None,
     credentials: Annotated[str | None, typer.Option(help="The account's block.")] = None,
     store: Store = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Import a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
     use_server(emits=True)
     from tuneloop.orchestration.deployment_files import flow_of
     from tuneloop.providers.registry import recipe_type, row_of
     from tuneloop.schemas.recipe_fields import trainer_of
-    from tuneloop.settings import Settings
 
     recipe = recipe_type(provider, trainer)
     adopt_model: Any = flow_of("flows/adopt_model.py:adopt_model")
@@ -221,38 +239,36 @@ def adopt(
         trainer=trainer_of(recipe),
         trigger_word=trigger_word,
         dataset=str(dataset) if dataset else None,
-        store=store or Settings().store,
+        store=named_store(store),
         credentials=credentials or f"{row_of(recipe.provider).credentials}/default",
         return_state=True,
     )
-    say(state.message)
+    tell({"model": model, "state": state.name, "message": state.message}, state.message, as_json=as_json)
     if not state.is_completed():
-        sys.exit(1)
+        error = state.result(raise_on_failure=False)
+        sys.exit((exit_code_of(error) if isinstance(error, Exception) else None) or REFUSED)
 
 
 app.add_typer(project.app)
 app.add_typer(models.app)
-app.add_typer(stores.app, name="store")
+app.add_typer(stores.app, name="store", rich_help_panel=SERVE)
 
 
 def main() -> None:
     """Run a command; errors of ours are one readable paragraph, not a traceback."""
     if sys.platform == "win32":
         say("tuneloop: Windows is not supported, for stores need POSIX file locks; use WSL or Linux", err=True)
-        sys.exit(2)
+        sys.exit(USAGE)
     try:
         app()
-    except (TuneloopError, OSError, ValueError, RuntimeError) as error:
-        say(f"tuneloop: {error}", err=True)
-        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        trouble = trouble_with_server(error)
-        if trouble is None:
+        code = exit_code_of(error)
+        if code is None:
             raise
-        say(f"tuneloop: {trouble}", err=True)
-        sys.exit(2)
+        say(f"tuneloop: {trouble_with_server(error) or error}", err=True)
+        sys.exit(code)
     finally:
         send_events()
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from tuneloop.cli.terminal import progress_bar, shown
+from tuneloop.cli.terminal import print_text, progress_bar, shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.base import Provider
 from tuneloop.registry.download import pull_weights, target_of
-from tuneloop.registry.generate import generate_image, image_request
+from tuneloop.registry.generate import ImageRequest, generate_image, image_request
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.shown_text import visible
 from tuneloop.schemas.spending import SpendingLimits
@@ -24,10 +25,36 @@ from tuneloop.storage.base import Store
 _SEEDS = 1 << 31
 
 
+class Pulled(NamedTuple):
+    """Weights in a file."""
+
+    promotion: Promotion
+    file: Path
+    written: bool
+    """False where the file was there already, with these very bytes."""
+
+    @property
+    def summary(self) -> str:
+        """What was done, in a sentence."""
+        what = "written" if self.written else "there already, and left alone"
+        promotion = self.promotion
+        return f"{self.file}: {promotion.model} v{promotion.number}, {what} (sha256 {promotion.sha256})"
+
+    def document(self) -> dict[str, Any]:
+        promotion = self.promotion
+        return {
+            "model": promotion.model,
+            "version": promotion.number,
+            "file": str(self.file),
+            "sha256": promotion.sha256,
+            "written": self.written,
+        }
+
+
 def pull_model(
     store: Store, promotion: Promotion, output: Path | None, console: Console, *, overwrite: bool
-) -> str:
-    """Stream weights into a file, with a progress bar. Returns what was done, in a sentence."""
+) -> Pulled:
+    """Stream weights into a file, with a progress bar."""
     target = target_of(promotion, output)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with progress_bar(TextColumn("{task.description}", markup=False), *columns, console=console) as progress:
@@ -39,8 +66,7 @@ def pull_model(
             overwrite=overwrite,
             on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
         )
-    what = "written" if made else "there already, and left alone"
-    return f"{target}: {promotion.model} v{promotion.number}, {what} (sha256 {promotion.sha256})"
+    return Pulled(promotion, target, made)
 
 
 def generate_by_champion(
@@ -52,8 +78,8 @@ def generate_by_champion(
     image: Path | None,
     account_for: Callable[[str], tuple[Provider, SpendingLimits]],
     console: Console,
-) -> Path:
-    """Say what will be requested and that it is billed, request it once, and return the image's file.
+) -> tuple[ImageRequest, Path]:
+    """Say what will be requested and that it is billed, and request it once. Returns that, and the image's file.
 
     `account_for` opens an account, with what it may spend, by its credentials' slug.
 
@@ -72,12 +98,13 @@ def generate_by_champion(
         )
     budget = Budget(ledger, provider.account, limits)
     budget.require_image_price(request.settings)
-    console.print(shown(request.summary(limits.price_of_image(request.settings))), soft_wrap=True)
+    print_text(console, shown(request.summary(limits.price_of_image(request.settings))))
     weights = ledger.store.uri_of(promotion.weights) if promotion.weights else None
     try:
-        return generate_image(
+        file = generate_image(
             request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings), weights
         )
     except KeyboardInterrupt:
         console.print("Stopped. The image may be rendered and billed all the same; it is not requested again.")
         raise
+    return request, file

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tuneloop.cli.terminal import progress_bar, shown, write_json
+from tuneloop.cli.terminal import console_for, print_json, progress_bar, shown
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.checks.dataset_checks import by_folder, megabytes
 from tuneloop.datasets.delivery import Delivery
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from tuneloop.datasets.sources.opening import OpenedSource
 
 _OF_EACH_CHECK = 10
-_CLEAN, _WARNINGS, _ERRORS = 0, 1, 2
 
 
 def check_dataset(
@@ -42,15 +41,18 @@ def check_dataset(
     provider: str,
     trainer: str | None,
     trigger_word: str | None,
-    json_file: Path | None,
     *,
     strict: bool,
-) -> int:
-    """Check a dataset as a run would open it, print what was found, and return the command's exit code."""
+    as_json: bool,
+) -> bool:
+    """Check a dataset as a run would open it, and print what was found.
+
+    Returns whether a run would take it; with `strict`, also whether there is nothing to look at.
+    """
     # Imported here, as in `_opened`: they take a second, and a program that checks a folder needs neither.
     from tuneloop.providers.registry import recipe_type  # noqa: PLC0415
 
-    recipe, console = recipe_type(provider, trainer), Console()
+    recipe, console = recipe_type(provider, trainer), console_for(as_json=as_json)
     with _opened(dataset, recipe) as source:
         found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
     errors, warnings = errors_in(found.findings), warnings_in(found.findings)
@@ -58,10 +60,9 @@ def check_dataset(
         if findings:
             console.print(_table(_number(len(findings), title), color, findings))
     console.print(shown(_summary(found, recipe)))
-    write_json(json_file, _document(found, dataset, recipe))
-    if errors:
-        return _ERRORS
-    return _WARNINGS if strict and warnings else _CLEAN
+    if as_json:
+        print_json(_document(found, dataset, recipe))
+    return not (errors or (strict and warnings))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from contextlib import ExitStack, suppress
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tuneloop.cli.terminal import shown, write_json
+from tuneloop.cli.terminal import shown
 from tuneloop.demo.samples import copy_samples, take_some
 from tuneloop.demo.scenario import Outcome, parameters_for, run_once, set_parameters
 from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
@@ -62,7 +63,8 @@ def run_demo(
         parameters = partial(parameters_for, stack=stack, trainer=trainer, own_images=dataset is not None)
         set_parameters(parameters(first))
         outcomes = [_run_one(stack, console, name, parameters(images)) for name, images in plan]
-        write_json(json_file, _document(stack, outcomes))
+        if json_file is not None:
+            json_file.write_text(json.dumps(_document(stack, outcomes), indent=1) + "\n", encoding="utf-8")
         _summary(console, outcomes, stay=stay)
         _say_next(console, stack, outcomes)
         if stay:

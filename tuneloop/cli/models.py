@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from tuneloop.cli.options import JsonFile, Model, Reason, Store, StoreOrAddress, Version
-from tuneloop.cli.terminal import say, write_json
+from tuneloop.cli.options import Json, Model, Reason, Store, StoreOrAddress, Version, named_store
+from tuneloop.cli.panels import DECIDE, LOOK, USE
+from tuneloop.cli.terminal import console_for, print_json, tell
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.server_address import is_address, use_server
 
@@ -23,21 +24,22 @@ _DECIDED_BY = "a person, at the command line"
 
 
 def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
-    if store and is_address(store):
+    store = named_store(store)
+    if is_address(store):
         raise ConfigurationError(
             f"{store}: this command needs the store's block; an address will do for models, pull and status"
         )
     use_server(emits=emits)
     from tuneloop.ledger.ledger import Ledger
     from tuneloop.orchestration.blocks import open_store
-    from tuneloop.settings import Settings
 
-    return Ledger(open_store(store or Settings().store))
+    return Ledger(open_store(store))
 
 
 def _read_only_ledger(store: str | None) -> Ledger:
     """The ledger of a store that is only read; one that is named by its address needs no Prefect."""
-    if not store or not is_address(store):
+    store = named_store(store)
+    if not is_address(store):
         return _ledger(store)
     from tuneloop.cli.store_address import store_at
     from tuneloop.ledger.ledger import Ledger
@@ -45,11 +47,12 @@ def _read_only_ledger(store: str | None) -> Ledger:
     return Ledger(store_at(store))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def models(
     model: Annotated[str | None, typer.Argument(help="A model's name: its champions, newest first.")] = None,
     store: StoreOrAddress = None,
-    json_file: JsonFile = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """List every model with its champion: number, since when, why; or all champions of one model.
 
@@ -58,12 +61,13 @@ def models(
     ledger = _read_only_ledger(store)
     from tuneloop.cli.show_models import show_models
 
-    document, readable = show_models(ledger, model, Console())
-    write_json(json_file, document)
+    document, readable = show_models(ledger, model, console_for(as_json=as_json))
+    if as_json:
+        print_json(document)
     sys.exit(not readable)
 
 
-@app.command()
+@app.command(rich_help_panel=DECIDE)
 def rollback(
     model: Model,
     version: Annotated[
@@ -71,6 +75,8 @@ def rollback(
     ],
     reason: Reason,
     store: Store = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Put an earlier champion back, under the next number. Nothing is trained, rendered or deleted."""
     ledger = _ledger(store, emits=True)
@@ -79,14 +85,21 @@ def rollback(
     from tuneloop.registry.rollback import roll_back
 
     done = roll_back(ledger, model, version, reason, _DECIDED_BY)
-    say(done.summary)
-    say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
+    page = ledger.store.uri_of(save_model_page(ledger, model))
+    document = {
+        "model": model,
+        "version": done.champion.number,
+        "put_back": done.to,
+        "replaced": done.replaced.number if done.replaced else None,
+        "page": page,
+    }
+    tell(document, done.summary, f"Page: {page}", as_json=as_json)
     if done.champion.rolled_back_to is not None:
         # Emitted again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion)
 
 
-@app.command()
+@app.command(rich_help_panel=DECIDE)
 def review(
     model: Model,
     reason: Reason,
@@ -98,6 +111,7 @@ def review(
         str | None, typer.Option(help="Id of the waiting run, or its beginning, where there is more than one.")
     ] = None,
     store: Store = None,
+    as_json: Json = False,
 ) -> None:
     """Review an inconclusive gate. The waiting run ends with the same decision."""
     ledger = _ledger(store, emits=True)
@@ -108,17 +122,28 @@ def review(
     waiting_run, decision, promotion = review_model(
         ledger, model, approve=approve, reason=reason, decided_by=_DECIDED_BY, run_id=run or ""
     )
-    report = decision.report
+    report = ledger.store.uri_of(decision.report) if decision.report else None
+    page = ledger.store.uri_of(save_model_page(ledger, model)) if promotion else None
+    document = {
+        "model": model,
+        "run": waiting_run.flow_run,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "version": promotion.number if promotion else None,
+        "report": report,
+        "page": page,
+    }
     if promotion is None:
-        say(f"{model}: the champion stays.{f' Report: {ledger.store.uri_of(report)}' if report else ''}")
+        lines = [f"{model}: the champion stays.", *([f"Report: {report}"] if report else [])]
     else:
-        say(f"{model}: the challenger is champion v{promotion.number} ({decision.reason}).")
-        say(f"Page: {ledger.store.uri_of(save_model_page(ledger, model))}")
+        said = f"{model}: the challenger is champion v{promotion.number} ({decision.reason})."
+        lines = [said, f"Page: {page}"]
+    tell(document, *lines, as_json=as_json)
     # Its run emits the same, if it still is there: one id, one event.
     emit_model_event("promoted" if promotion else "rejected", waiting_run, decision)
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def pull(
     model: Model,
     output: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
@@ -126,6 +151,7 @@ def pull(
     store: StoreOrAddress = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace another file of this name.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Copy a champion's weights into a file, which appears only when its sha256 is right."""
     ledger = _read_only_ledger(store)
@@ -133,10 +159,11 @@ def pull(
     from tuneloop.registry.models import get_version
 
     promotion = get_version(ledger, model, version)
-    say(pull_model(ledger.store, promotion, output, Console(stderr=True), overwrite=force))
+    pulled = pull_model(ledger.store, promotion, output, Console(stderr=True), overwrite=force)
+    tell(pulled.document(), pulled.summary, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=USE)
 def generate(
     model: Model,
     prompt: Annotated[str, typer.Argument(help="What to render; {trigger} stands for the trigger word.")],
@@ -147,6 +174,8 @@ def generate(
     image: Annotated[Path | None, typer.Option(help="The image to edit, for models that edit.")] = None,
     version: Version = None,
     store: Store = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Render one image with the champion. The provider bills it; it is requested once."""
     ledger = _ledger(store)
@@ -156,4 +185,13 @@ def generate(
 
     promotion = get_version(ledger, model, version)
     console = Console(stderr=True)
-    say(generate_by_champion(ledger, promotion, prompt, seed, output, image, open_account, console))
+    request, file = generate_by_champion(ledger, promotion, prompt, seed, output, image, open_account, console)
+    document = {
+        "model": model,
+        "version": promotion.number,
+        "file": str(file),
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "endpoint": request.settings.endpoint,
+    }
+    tell(document, file, as_json=as_json)

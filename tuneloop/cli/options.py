@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+SET_STORE = "[default: $TUNELOOP_STORE]"
+
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
-Store = Annotated[str | None, typer.Option(help="The store's block; TUNELOOP_STORE without it.")]
+Store = Annotated[str | None, typer.Option(help=f"The store's block. {SET_STORE}")]
 StoreOrAddress = Annotated[
-    str | None,
-    typer.Option(help="The store's block, or its address: file:///… or s3://…; TUNELOOP_STORE without it."),
+    str | None, typer.Option(help=f"The store's block, or its address: file:///… or s3://…. {SET_STORE}")
 ]
 Accounts = Annotated[
     list[str] | None, typer.Option(help="An account's block, again for each; all of the server's without it.")
@@ -19,4 +19,11 @@ Accounts = Annotated[
 Version = Annotated[int | None, typer.Option(help="An earlier champion, by its number; the champion without it.")]
 Reason = Annotated[str, typer.Option(help="Why. It is kept in the model's records.")]
 TriggerWord = Annotated[str | None, typer.Option(help="The word that calls the subject.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the same to this file as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def named_store(store: str | None) -> str:
+    """The store that a command was given, or else the one that is set."""
+    from tuneloop.settings import Settings  # noqa: PLC0415 - `tuneloop --help` needs none
+
+    return store or Settings().store

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.markdown import Markdown
 
-from tuneloop.cli.terminal import write_json
+from tuneloop.cli.terminal import console_for, print_json
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.plan import RunPlan
 from tuneloop.orchestration.context import open_context
@@ -21,7 +20,7 @@ from tuneloop.settings import Settings
 _ENTRYPOINT = "flows/retrain_model.py:retrain_model"
 
 
-def show_plans(path: Path, json_file: Path | None) -> None:
+def show_plans(path: Path, *, as_json: bool) -> None:
     """Plan every model of a deployment file. Writes no record, and sends nothing to the provider.
 
     Raises:
@@ -35,9 +34,10 @@ def show_plans(path: Path, json_file: Path | None) -> None:
     plans = [_plan(entry) for entry in entries if entry["entrypoint"] == _ENTRYPOINT]
     if not plans:
         raise ConfigurationError(f"{path} has no deployment of {_ENTRYPOINT}; name the file of a model")
+    if as_json:
+        print_json([plan.model_dump(mode="json") for plan in plans])
     for plan in plans:
-        Console().print(Markdown(plan_markdown(plan)))
-    write_json(json_file, [plan.model_dump(mode="json") for plan in plans])
+        console_for(as_json=as_json).print(Markdown(plan_markdown(plan)))
 
 
 def _plan(entry: dict[str, Any]) -> RunPlan:

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from tuneloop.cli.options import Model, TriggerWord
+from tuneloop.cli.options import Json, Model, TriggerWord
+from tuneloop.cli.panels import START
 from tuneloop.orchestration.server_address import named_server, use_server
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def init(  # noqa: PLR0913, PLR0917 - the five answers, and what goes with them
     folder: Annotated[Path, typer.Argument(help="Folder of the new project; made if it is missing.")] = Path(),
     images: Annotated[
@@ -49,7 +50,7 @@ def init(  # noqa: PLR0913, PLR0917 - the five answers, and what goes with them
     init_project(folder, Given(images, trigger_word, trainer, key, block, schedule, model, base_url), ask=not yes)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def up() -> None:
     """Run the project in this folder: Prefect server, worker and deployments, until Ctrl-C.
 
@@ -60,14 +61,15 @@ def up() -> None:
     run_up(named_server())
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def run(
     model: Model,
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be submitted, why, and at what price.")
     ] = False,
-    watch: Annotated[bool, typer.Option(help="Follow the run to its end.")] = True,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the run to its end.")] = True,
+    as_json: Json = False,
 ) -> None:
     """Start a model's deployment, and follow its run to its end.
 
@@ -76,4 +78,4 @@ def run(
     use_server()
     from tuneloop.cli.run import run_model
 
-    sys.exit(not run_model(model, dry_run=dry_run, watch=watch))
+    sys.exit(not run_model(model, dry_run=dry_run, watch=watch, as_json=as_json))

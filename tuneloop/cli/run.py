@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.utilities.urls import url_for
 
-from tuneloop.cli.terminal import say
+from tuneloop.cli.terminal import print_json, say
 from tuneloop.orchestration.events import ASKING
 from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_ended
 
@@ -21,13 +22,14 @@ _QUEUED = {
 }
 
 
-def run_model(model: str, *, dry_run: bool, watch: bool) -> bool:
+def run_model(model: str, *, dry_run: bool, watch: bool, as_json: bool) -> bool:
     """Start a run of a model's deployment. Returns True unless it failed or waits for somebody's answer.
 
     Args:
         model: Name of its deployment.
         dry_run: Only show what would be submitted; nothing is written or sent.
         watch: Follow it to its end.
+        as_json: Print what came of it as a document; what it does meanwhile goes to standard error.
 
     Raises:
         ConfigurationError: There is no such deployment.
@@ -35,17 +37,33 @@ def run_model(model: str, *, dry_run: bool, watch: bool) -> bool:
     with get_client(sync_client=True) as client:
         started = run = start_run(client, f"{RETRAIN_FLOW}/{model}", {"dry_run": True} if dry_run else {})
         page = url_for("flow-run", started.id)
-        say(f"Started: {page}")
+        say(f"Started: {page}", err=as_json)
         said = ""
         for run in until_ended(client, started.id, math.inf) if watch else ():
             line = _in_words(run)
             if line != said:
                 said = line
-                say(line)
+                say(line, err=as_json)
             if _waits_for_an_answer(run):
-                say(f"Answer on its page: {page}")
-                return False
-    return run.state is None or not run.state.is_final() or run.state.is_completed()
+                say(f"Answer on its page: {page}", err=as_json)
+                break
+    if as_json:
+        print_json(_document(model, run, page))
+    return not _waits_for_an_answer(run) and (
+        run.state is None or not run.state.is_final() or run.state.is_completed()
+    )
+
+
+def _document(model: str, run: FlowRun, page: str | None) -> dict[str, Any]:
+    state = run.state
+    return {
+        "model": model,
+        "run": str(run.id),
+        "page": page,
+        "state": state.name if state else None,
+        "message": state.message if state else None,
+        "asks": _waits_for_an_answer(run),
+    }
 
 
 def _in_words(run: FlowRun) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tuneloop.cli.terminal import shown
+from tuneloop.cli.terminal import print_text, shown
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import ModelSummary, champion_history, summaries
 from tuneloop.registry.review import pending_reviews
@@ -32,7 +32,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         history = champion_history(ledger, model)[::-1]
         console.print(history_table(model, history))
         for run, pending in pending_reviews(ledger, model):
-            console.print(shown(_pending(run, pending)))
+            print_text(console, shown(_pending(run, pending)))
         return {
             "store": store,
             "model": model,

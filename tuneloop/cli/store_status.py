@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -11,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from tuneloop.cli.store_address import store_at
-from tuneloop.cli.terminal import shown, write_json
+from tuneloop.cli.terminal import console_for, print_json, print_text, shown
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import OpenTraining, duplicate_jobs, lost_weights, open_trainings, store_problems
 
@@ -43,12 +42,12 @@ class StoreStatus:
         if self.trainings:
             console.print(in_flight(self.trainings, self.prefect_states))
         else:
-            console.print(shown(f"Nothing is in flight in {self.store}."))
+            print_text(console, shown(f"Nothing is in flight in {self.store}."))
         for line in self.attention:
-            console.print(shown(line, "red"), soft_wrap=True)
+            print_text(console, shown(line, "red"))
         for item in self.duplicates:
             line = f"{item.name}: job {item.job_id} beside {item.followed}"
-            console.print(Text.assemble(("Paid twice: ", "red"), shown(line)))
+            print_text(console, Text.assemble(("Paid twice: ", "red"), shown(line)))
 
     def document(self) -> dict[str, Any]:
         states = self.prefect_states
@@ -65,12 +64,13 @@ class StoreStatus:
         }
 
 
-def show_store(address: str, json_file: Path | None) -> bool:
+def show_store(address: str, *, as_json: bool) -> bool:
     """Print the status of the store at an address. Returns whether something needs attention."""
-    status, console = StoreStatus(Ledger(store_at(address)), address), Console()
+    status, console = StoreStatus(Ledger(store_at(address)), address), console_for(as_json=as_json)
     status.show(console)
     console.print("Spending and untracked jobs need a Prefect server and its blocks: not checked.")
-    write_json(json_file, status.document())
+    if as_json:
+        print_json(status.document())
     return status.needs_attention
 
 

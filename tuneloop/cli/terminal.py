@@ -1,9 +1,8 @@
-"""What commands print and write, also of what somebody else has written."""
+"""What commands print, also of what somebody else has written: for people, or as JSON for programs."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -21,13 +20,31 @@ def shown(text: str, style: str = "") -> Text:
 
 def say(text: object, *, err: bool = False) -> None:
     """Print a line as it is, to standard output or standard error."""
-    typer.echo(visible(str(text)), err=err)
+    print_text(Console(stderr=err, highlight=False), shown(str(text)))
 
 
-def write_json(file: Path | None, document: Any) -> None:
-    """Write a document where `--json` names a file."""
-    if file is not None:
-        file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+def print_text(console: Console, text: Text) -> None:
+    """Print lines, which a terminal gets wrapped at spaces; what is longer, such as an address, stays whole."""
+    console.print(text, soft_wrap=not console.is_terminal, overflow="ignore", crop=False)
+
+
+def console_for(*, as_json: bool) -> Console:
+    """Where a command shows what it has found: standard output, or nowhere beside a document."""
+    return Console(quiet=as_json)
+
+
+def print_json(document: Any) -> None:
+    """Print the one document of a command with `--json`."""
+    typer.echo(json.dumps(document, indent=1))
+
+
+def tell(document: Any, *lines: object, as_json: bool) -> None:
+    """Print what was done, in lines for people or as a document for programs."""
+    if as_json:
+        print_json(document)
+        return
+    for line in lines:
+        say(line)
 
 
 def progress_bar(*columns: ProgressColumn, console: Console | None = None) -> Progress:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
-from tuneloop.cli.terminal import shown
+from tuneloop.cli.terminal import say
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.webhooks import webhook_accounts
 from tuneloop.providers.registry import row_of
@@ -17,25 +15,21 @@ def show_addresses(credentials: list[str], public_url: str) -> None:
     Raises:
         ConfigurationError: A block or the address is wrong.
     """
-    console = Console()
     if not public_url.startswith(("https://", "http://")):
         raise ConfigurationError(f"--public-url must start with https:// or http://, not {public_url[:20]!r}")
     for account in webhook_accounts(credentials):
         address = account.url(public_url)
-        lines = [f"{account.credentials} ({account.account})", f"  {address}"]
+        say(f"{account.credentials} ({account.account})")
+        say(address)
         steps = row_of(account.provider).webhook_steps
-        lines += [f"  {line}" for line in steps(account.announced == address, account.secret is not None)]
-        console.print(shown("\n".join(lines)), soft_wrap=True)
-    console.print(
+        for line in steps(account.announced == address, account.secret is not None):
+            say(f"- {line}")
+    say(
         "Keep an address secret: whoever knows it can cause a sensor run of the account every "
-        f"{PAUSE_S:.0f} seconds, and nothing else.",
-        soft_wrap=True,
+        f"{PAUSE_S:.0f} seconds, and nothing else."
     )
     if not public_url.startswith("https://"):
-        console.print(
-            shown(
-                f"{public_url} cannot be reached from outside or is not encrypted: name the https address that "
-                "providers reach with --public-url."
-            ),
-            soft_wrap=True,
+        say(
+            f"{public_url} cannot be reached from outside or is not encrypted: name the https address that "
+            "providers reach with --public-url."
         )

@@ -15,7 +15,7 @@ from prefect.runtime import flow_run
 from prefect_aws.s3 import S3Bucket
 from pydantic import ValidationError
 
-from tuneloop.errors import ConfigurationError, TuneloopError
+from tuneloop.errors import ConfigurationError
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials import ProviderCredentials
 from tuneloop.orchestration.store_checks import check_driver, check_identity
@@ -53,15 +53,6 @@ def drive_store(slug: str) -> Store:
     store = store_of(slug)
     check_driver(slug, store)
     return store
-
-
-def store_problem(slug: str) -> str | None:
-    """What is wrong with a store and what to do, None where runs can work with it."""
-    try:
-        drive_store(slug)
-    except TuneloopError as error:
-        return str(error)
-    return None
 
 
 def store_of(slug: str) -> Store:

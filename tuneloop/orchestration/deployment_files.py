@@ -58,7 +58,9 @@ def check_file(path: Path) -> list[str]:
     """Check one file. Returns problems, each naming the file, the place, the reason and the remedy."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        return [f"{path}: cannot be read: {error.strerror}"]
+    except (UnicodeError, yaml.YAMLError) as error:
         return [f"{path}: cannot be read as YAML: {error}"]
     if not isinstance(document, dict) or not isinstance(document.get("deployments"), list):
         return [f"{path}: has no list `deployments`"]

@@ -20,7 +20,7 @@ from tuneloop.datasets.listing import CAPTION_SUFFIXES, IMAGE_SUFFIXES, OTHER_IM
 from tuneloop.datasets.sources import Progress, limits
 from tuneloop.datasets.sources.fetching import RemoteFile, check_files, fetch_all
 from tuneloop.datasets.sources.names import is_system_path, name_problem
-from tuneloop.errors import DatasetError
+from tuneloop.errors import DatasetError, DatasetUnavailable
 from tuneloop.http.addresses import check_api_address
 
 _FORM = "hf://datasets/OWNER/NAME, with @REVISION and /FOLDER if wanted"
@@ -148,7 +148,9 @@ def _hub_errors(thing: str) -> Iterator[None]:
         kinds = [kind.__name__ for kind in type(error).__mro__]
         meaning = next((_MEANINGS[kind] for kind in kinds if kind in _MEANINGS), None)
         status = getattr(getattr(error, "response", None), "status_code", None)
-        if meaning is None:
-            told = f"answers {status}" if status else f"cannot be read ({kinds[0]})"
-            meaning = f"the hub {told}; check the network and HF_ENDPOINT, then run again"
-        raise DatasetError(f"{thing}: {meaning}") from None
+        if meaning is not None:
+            raise DatasetError(f"{thing}: {meaning}") from None
+        told = f"answers {status}" if status else f"cannot be read ({kinds[0]})"
+        raise DatasetUnavailable(
+            f"{thing}: the hub {told}; check the network and HF_ENDPOINT, then run again"
+        ) from None

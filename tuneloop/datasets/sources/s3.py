@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from tuneloop.datasets.sources import Progress, limits
 from tuneloop.datasets.sources.fetching import RemoteFile, check_files, fetch_all
 from tuneloop.datasets.sources.names import is_system_path
-from tuneloop.errors import DatasetError
+from tuneloop.errors import DatasetError, DatasetUnavailable
 from tuneloop.storage.s3 import client_config
 from tuneloop.storage.s3_errors import NO_CREDENTIALS, NO_RESPONSE, UNREADABLE, checked_object, list_pages
 
@@ -42,10 +43,6 @@ _MEANINGS = {
     "InvalidObjectState": "it is archived; restore it first",
     "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
 }
-
-
-class DownloadInterrupted(DatasetError):
-    """No whole answer came; asking again may help."""
 
 
 class S3Location(NamedTuple):
@@ -168,7 +165,7 @@ def _fetch(
                     return
                 if on_progress is not None:
                     on_progress(done, item.size_bytes)
-        except DownloadInterrupted:
+        except DatasetUnavailable:
             if not tries_left:
                 raise
             target.unlink(missing_ok=True)
@@ -194,7 +191,7 @@ def _written(item: RemoteFile, target: Path, thing: str, pieces: Iterator[bytes]
             f"{thing} cannot be written to {target.parent} ({error.strerror}); make room there"
         ) from error
     if done != item.size_bytes:
-        raise DownloadInterrupted(f"{thing}: {done:,} of {item.size_bytes:,} bytes arrived; run again")
+        raise DatasetUnavailable(f"{thing}: {done:,} of {item.size_bytes:,} bytes arrived; run again")
 
 
 def _pieces(item: RemoteFile, bucket: str, client: S3Client) -> Iterator[bytes]:
@@ -217,14 +214,16 @@ def s3_errors(thing: str) -> Iterator[None]:
     except DatasetError:
         raise
     except ClientError as error:
-        raise DatasetError(f"{thing}: {_meaning(error)}") from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        kind = DatasetUnavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else DatasetError
+        raise kind(f"{thing}: {_meaning(error)}") from error
     except NO_CREDENTIALS as error:
         raise DatasetError(
             f"{thing}: there are no credentials for S3; keep the store on S3 too, whose block has some, or put "
             "them into the worker's environment"
         ) from error
     except NO_RESPONSE as error:
-        raise DownloadInterrupted(
+        raise DatasetUnavailable(
             f"{thing}: S3 gave no whole answer ({type(error).__name__}); run again"
         ) from error
     except ParamValidationError as error:
