@@ -152,7 +152,7 @@ def test_adopting_what_is_not_there_or_not_ready_says_so(
     assert early.returncode == 1
     assert "only one that is ready to render can be adopted" in early.stdout
     absent = tuneloop(stack, "adopt", "too-early", "--job-id", "nobody")
-    assert absent.returncode == 1
+    assert absent.returncode == 2
     assert "has no fine-tune nobody" in absent.stdout
     assert ledger.champion("too-early") is None
 

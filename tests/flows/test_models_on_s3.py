@@ -199,7 +199,7 @@ def test_model_at_bfl_is_a_persons_to_judge_and_renders_nothing_once_it_is_delet
     assert "with `tuneloop review" in said
     decided = tuneloop(stack, "review", at_bfl.model, "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
-    assert f"{at_bfl.model}: the champion stays. Report: s3://" in decided.stdout
+    assert f"{at_bfl.model}: the champion stays.\nReport: s3://" in decided.stdout
     assert reigning(ledger, at_bfl.model).number == 1
 
     bill = Bill(bfl)

@@ -67,7 +67,7 @@ def test_refused_command_says_one_line(stack: Stack) -> None:
 def test_command_that_runs_a_flow_leaves_nothing_but_the_runs_log(stack: Stack, emulator: EmulatorControl) -> None:
     del emulator
     done = tuneloop(stack, "adopt", "taken-in-silence", "--job-id", "nobody", fresh=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     log = [line for line in done.stderr.splitlines() if STAMP.match(line)]
     assert log
     assert all(OF_THE_RUN.match(line) for line in log), done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -259,6 +260,8 @@ def main() -> None:
     if sys.platform == "win32":
         say("tuneloop: Windows is not supported, for stores need POSIX file locks; use WSL or Linux", err=True)
         sys.exit(USAGE)
+    # Prefect's usage data and its notice about them are not this command's business.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     try:
         app()
     except KeyboardInterrupt:

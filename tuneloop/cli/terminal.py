@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -25,7 +27,20 @@ def say(text: object, *, err: bool = False) -> None:
 
 def print_text(console: Console, text: Text) -> None:
     """Print lines, which a terminal gets wrapped at spaces; what is longer, such as an address, stays whole."""
-    console.print(text, soft_wrap=not console.is_terminal, overflow="ignore", crop=False)
+    for line in text.split("\n", allow_blank=True):
+        for piece in _wrapped(line, console.width) if console.is_terminal else [line]:
+            console.print(piece, soft_wrap=True)
+
+
+def _wrapped(line: Text, width: int) -> Iterable[Text]:
+    """Rich's own wrapping breaks a word that is longer than a line."""
+    starts = [0]
+    for word in re.finditer(r"\S+", line.plain):
+        if word.end() - starts[-1] > width and word.start() > starts[-1]:
+            starts.append(word.start())
+    for piece in line.divide(starts[1:]):
+        piece.rstrip()
+        yield piece
 
 
 def console_for(*, as_json: bool) -> Console:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from tuneloop.errors import ConfigurationError, NotFoundAtProvider, RecordConflict
+from tuneloop.errors import ConfigurationError, NotFoundAtProvider, RecordConflict, TrainingError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog, is_revivable, record_progress
 from tuneloop.providers.base import Provider
@@ -22,12 +22,13 @@ def adopt(ledger: Ledger, provider: Provider, run: RunRecord, recipe: AdoptedRec
     """Record a finished job of the account as the training of an adopting run. May be repeated.
 
     Raises:
-        ConfigurationError: There is no such job, or it cannot be rendered (yet).
+        ConfigurationError: There is no such job.
+        TrainingError: It cannot be rendered (yet).
     """
     job = _named_job(provider, recipe)
     status = _status(provider, job)
     if status.phase != "ready":
-        raise ConfigurationError(
+        raise TrainingError(
             f"fine-tune {job.job_id} is {status.provider_status} at {provider.name}, and only one that is ready "
             "to render can be adopted; "
             + ("it never will be" if status.phase == "failed" else "try again when it is")
