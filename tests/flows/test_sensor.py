@@ -133,7 +133,7 @@ def test_automations_are_made_once_and_start_a_crashed_run_again(
         assert create_automations() == create_automations()
         with get_client(sync_client=True) as client:
             ours = [item for item in client.read_automations() if item.name.startswith("tuneloop: ")]
-        assert len(ours) == 12
+        assert len(ours) == 2, "without a block there are no notices"
         emulator.progress(Progress.after_seconds(3600))
         run = start(wish)
         wait_for(run, "Suspended")

@@ -121,7 +121,11 @@ def automations(
     *,
     as_json: Json = False,
 ) -> None:
-    """Create or renew Prefect automations: notices of failed, held and overdue trainings, help for dead runs."""
+    """Create or renew Prefect automations: help for dead runs and, with --notify, notices.
+
+    Notices tell of models that are promoted or need a review, of trainings that are on hold, failed, overdue or
+    lost, of failed runs, and of a sensor that stops polling.
+    """
     use_server()
     from tuneloop.orchestration.automations import create_automations
 

@@ -12,6 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run as this_run
+from prefect.utilities.urls import url_for
 
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import (
@@ -121,8 +122,8 @@ def emit_rolled_back(promotion: Promotion, flow_run: str | None = None) -> None:
 
 
 def _payload(run: RunRecord, **more: str) -> dict[str, str]:
-    job = job_name(run.key, run.attempt)
-    return {"model": run.model, "job": job, "account": run.account.slug, "flow_run": run.flow_run, **more}
+    payload = {"model": run.model, "job": job_name(run.key, run.attempt), "account": run.account.slug, **more}
+    return payload | {"flow_run": run.flow_run, "run_page": url_for("flow-run", run.flow_run) or ""}
 
 
 def _emit(event: str, once: str, about: tuple[str, str], payload: Mapping[str, Any]) -> None:
