@@ -37,6 +37,17 @@ def test_second_content_of_a_name_is_refused_and_changes_nothing(store: Store) -
     assert store.read("log/0001.json") == b"mine"
 
 
+def test_page_of_a_stable_address_is_written_anew_and_nothing_else_is(store: Store) -> None:
+    for name in ("pages/models.html", "models/robot/latest.html"):
+        for data in (b"yesterday's", b"today's"):
+            store.rewrite(name, data)
+            assert store.read(name) == data
+    store.create("trainings/key/0001.json", b"mine")
+    with pytest.raises(StoreError, match=r"'trainings/key/0001\.json' stays"):
+        store.rewrite("trainings/key/0001.json", b"theirs")
+    assert store.read("trainings/key/0001.json") == b"mine"
+
+
 def test_same_content_again_counts_as_created(store: Store) -> None:
     assert store.create("log/0001.json", b"mine")
     assert store.create("log/0001.json", b"mine")

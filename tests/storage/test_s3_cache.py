@@ -43,7 +43,9 @@ def test_what_was_written_or_read_once_is_not_read_again(
     assert count_requests(log, "somebody else") == {}
 
 
-@pytest.mark.parametrize("name", ["store.json", "inflight/account/job/run", "weights/job/a"])
+@pytest.mark.parametrize(
+    "name", ["store.json", "inflight/account/job/run", "weights/job/a", "models/robot/latest.html"]
+)
 def test_what_shows_something_is_asked_for_each_time(
     remembering: CachingS3Store, client: S3Client, bucket: str, name: str
 ) -> None:

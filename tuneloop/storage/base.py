@@ -56,6 +56,13 @@ def checked_marker(text: str) -> str:
     return checked_name(text)
 
 
+def checked_page(text: str) -> str:
+    """Return the name of a page that is written anew. Raises `StoreError` for anything that is written once."""
+    if not text.startswith("pages/") and not text.endswith("/latest.html"):
+        raise StoreError(f"{text!r} stays: only what is below pages/ or called latest.html may be rewritten.")
+    return checked_name(text)
+
+
 class StoredObject(FrozenModel):
     """What a streamed write left in the store."""
 
@@ -89,6 +96,13 @@ class Store(ABC):
 
         Responses can lie: a request is resent after a lost response and then rejected because the name is taken.
         So a taken name is read back. Records carry a random writer id: equal bytes mean "written by me".
+        """
+
+    @abstractmethod
+    def rewrite(self, name: str, data: bytes) -> None:
+        """Write a page of a stable address, whatever was there: below `pages/`, or `…/latest.html`.
+
+        Nothing else in a store is ever overwritten, and nothing is decided by such a page: the last writer wins.
         """
 
     @abstractmethod

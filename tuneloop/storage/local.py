@@ -12,7 +12,7 @@ from typing import BinaryIO, NoReturn
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ObjectNotFound
-from tuneloop.storage.base import Store, checked_marker, checked_name, checked_prefix, is_name
+from tuneloop.storage.base import Store, checked_marker, checked_name, checked_page, checked_prefix, is_name
 from tuneloop.storage.local_files import AtomicFile, os_errors, reading, sync_folder
 from tuneloop.storage.local_upload import DRAFTS, LocalUpload, drop, new_id, sweep
 from tuneloop.storage.upload import PART_SIZE, Part
@@ -43,6 +43,14 @@ class LocalDirectory(Store):
         # On a network share, a link whose response was lost is rejected because the name is taken.
         with os_errors(self._folder, name):
             return path.read_bytes() == data
+
+    def rewrite(self, name: str, data: bytes) -> None:
+        path = self._path(checked_page(name))
+        with self._draft(name) as draft:
+            draft.write(data)
+            with os_errors(self._folder, name):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            draft.publish(path)
 
     def read(self, name: str) -> bytes:
         path = self._path(name)

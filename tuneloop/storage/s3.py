@@ -18,7 +18,7 @@ from botocore.response import StreamingBody
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, ObjectNotFound
-from tuneloop.storage.base import Store, checked_marker, checked_name, checked_prefix, is_name
+from tuneloop.storage.base import Store, checked_marker, checked_name, checked_page, checked_prefix, is_name
 from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
 from tuneloop.storage.s3_upload import S3Upload, UploadLocation, abort, write_conditionally
@@ -90,6 +90,11 @@ class S3Store(Store):
                 return None
 
         return write_conditionally(put, is_ours)
+
+    def rewrite(self, name: str, data: bytes) -> None:
+        key = self._key(checked_page(name))
+        with self._errors(name):
+            checked_object(self.client.put_object(Bucket=self._bucket, Key=key, Body=data))
 
     def _get(self, name: str) -> GetObjectOutputTypeDef:
         return checked_object(self.client.get_object(Bucket=self._bucket, Key=self._key(name)))
@@ -269,7 +274,7 @@ class CachingS3Store(S3Store):
             return data
 
     def _put(self, name: str, data: bytes) -> None:
-        if len(data) > _MAX_OBJECT_BYTES or not name.startswith(_CACHED):
+        if len(data) > _MAX_OBJECT_BYTES or not name.startswith(_CACHED) or name.endswith("/latest.html"):
             return
         with self._lock:
             self._bytes += len(data) - len(self._cache.pop(name, b""))
