@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -13,9 +14,10 @@ from prefect.events.actions import DoNothing, PauseAutomation
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from tests.emulator.webhook_receiver import Receiver, receiving
-from tests.flows.runs import here, run_of
+from tests.flows.runs import here, run_of, start, tick, wait_for
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
+from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.automations import create_automations
 
@@ -78,10 +80,23 @@ def test_block_that_cannot_notify_is_rejected(stack: Stack) -> None:
     assert notices_there() == {}
 
 
-def test_promotion_and_failed_run_are_told_in_a_sentence_with_links(
-    stack: Stack, receiver: Receiver, wish: dict[str, Any], tmp_path: Path
+def end_a_training_badly(stack: Stack, emulator: EmulatorControl, wish: dict[str, Any]) -> UUID:
+    """A run whose training has failed at the provider."""
+    emulator.progress(Progress.after_seconds(3600))
+    run = start(wish)
+    wait_for(run, "Suspended")
+    emulator.fail_job(emulator.jobs()[-1].id, "bad images")
+    emulator.progress(Progress.at_once())
+    tick(stack.store_slug)
+    wait_for(run, "Failed")
+    return run
+
+
+def test_promotion_and_failures_are_told_once_in_a_sentence_with_links(
+    stack: Stack, receiver: Receiver, emulator: EmulatorControl, wish: dict[str, Any], tmp_path: Path
 ) -> None:
     create_automations("custom-webhook/alerts")
+    training = end_a_training_badly(stack, emulator, {**wish, "model": "unlucky"})
     promoted, failed = here(wish), here({**wish, "model": "no-images", "dataset": str(tmp_path / "nowhere")})
 
     subject, lines = message_about(receiver, wish["model"])
@@ -93,3 +108,8 @@ def test_promotion_and_failed_run_are_told_in_a_sentence_with_links(
     assert subject == "run failed"
     assert "there is no such folder" in lines[0]
     assert lines[1:] == [f"Run: {stack.server_url}/runs/flow-run/{run_of(failed)}"]
+
+    # Its run has failed too, and before the one above.
+    subject, lines = message_about(receiver, "unlucky")
+    assert (subject, lines[0].endswith(" has failed: bad images")) == ("failed", True)
+    assert lines[1:] == [f"Run: {stack.server_url}/runs/flow-run/{training}"]
