@@ -17,7 +17,7 @@ def test_page_lies_beside_the_report(world: World) -> None:
     assert page_name(run, 3) == report_name(run, 3).removesuffix(".md") + ".html"
 
 
-def test_short_report_shows_twelve_pairs_at_most_those_with_findings_among_them(world: World) -> None:
+def test_short_report_shows_six_pairs_at_most_those_with_findings_among_them(world: World) -> None:
     challenger = world.rendered("challenger", 1000, MANY.prompts, MANY.seeds)
     images = list(challenger.images)
     for number in (7, 29):
@@ -25,10 +25,10 @@ def test_short_report_shows_twelve_pairs_at_most_those_with_findings_among_them(
     challenger = challenger.model_copy(update={"images": tuple(images)})
     found = world.evidence(challenger, world.rendered("champion", 300, MANY.prompts, MANY.seeds), MANY)
     report = write_report(world.store, found)
-    assert report.count("data:image/jpeg") == 2 * 12
+    assert report.count("data:image/jpeg") == 2 * 6
     assert "blank: number 7" in report
     assert "blank: number 29" in report
-    assert "The 12 of 30 that tell most" in report
+    assert "The 6 of 30 that tell most" in report
     assert page_name(found.run, 3) in report
 
 

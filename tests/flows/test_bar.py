@@ -45,7 +45,7 @@ def broken_server() -> Iterator[list[str]]:
 
 
 def test_server_that_takes_no_progress_stops_no_work_and_is_left_alone(broken_server: list[str]) -> None:
-    bar = ProgressReporter("weights-robot", "Weights into the store", "bytes")
+    bar = ProgressReporter("robot", "Weights into the store", "bytes")
     bar.show(1, 100)
     asked = len(broken_server)
     assert asked >= 1
@@ -55,6 +55,6 @@ def test_server_that_takes_no_progress_stops_no_work_and_is_left_alone(broken_se
 
 
 def test_server_that_is_gone_stops_no_work() -> None:
-    bar = ProgressReporter("weights-robot", "Weights into the store", "bytes")
+    bar = ProgressReporter("robot", "Weights into the store", "bytes")
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         bar.show(1, 100)

@@ -62,6 +62,13 @@ def test_parameters_tasks_and_artifacts_show_no_key_and_no_signature(finished: U
     assert secrets_in(shown) == []
 
 
+def test_run_leaves_three_artifacts_that_say_what_came_of_it(finished: UUID) -> None:
+    report, dataset, progress = (artifacts_of(finished, kind) for kind in ("report", "dataset", "progress"))
+    assert report == ["Promoted: champion v1. First model: it passes every threshold"]
+    assert dataset == ["Usable, 5 warnings (3 images)"]
+    assert progress == ["Images of the challenger: 1 of 1"]
+
+
 def test_run_that_failed_at_a_signed_address_shows_no_key_and_no_signature(
     emulator: EmulatorControl, wish: dict[str, Any]
 ) -> None:
@@ -100,6 +107,19 @@ def shown_of(run: UUID) -> str:
         parts += client.read_task_runs(task_run_filter=tasks)
         parts += client.read_artifacts(artifact_filter=artifacts)
     return "\n".join(part.model_dump_json() for part in parts)
+
+
+def artifacts_of(run: UUID, kind: str) -> list[str]:
+    """What the cards of this kind of artifact say, up to any figures behind it."""
+    which = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
+    with get_client(sync_client=True) as client:
+        found = [item for item in client.read_artifacts(artifact_filter=which) if item.type != "result"]
+    assert {item.key for item in found} == {f"{known}-talkative" for known in ("report", "dataset", "progress")}
+    return [
+        re.sub(r" \(no copies.*|, [\d.]+ images/s", "", item.description or "")
+        for item in found
+        if item.key == f"{kind}-talkative"
+    ]
 
 
 def secrets_in(text: str) -> list[str]:

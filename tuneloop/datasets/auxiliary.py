@@ -120,7 +120,7 @@ def _name(stem: str) -> str:
 def _left_out(kind: str, names: list[str]) -> Finding:
     one = names[0] if len(names) == 1 else None
     are = "is" if one else f"{len(names)} images ({join_names(names)}) are"
-    remedy = "nothing, or rename what is to be trained on"
+    remedy = "optional: rename what is to be trained on"
     return warning("not-for-training", one, f"{are} left out: {kind}", remedy)
 
 

@@ -156,7 +156,7 @@ def _caption_column(table: FileEntry, rows: list[dict[str, Any]]) -> tuple[str |
     if found:
         others = f", and not from {' or '.join(found[1:])}" if len(found) > 1 else ""
         reason = f"has its captions read from the column {found[0]}{others}"
-        remedy = "nothing if that is right, or rename the right column to text"
+        remedy = "optional: rename the right column to text"
         return found[0], [warning("table-column", table.name, reason, remedy)]
     others = _spelled(columns - {_FILE_COLUMN})
     reason = f"has no column text, so it holds no captions (its other columns: {others})"

@@ -128,12 +128,12 @@ def _what_is_not_read(found: Walk, read: set[FileEntry]) -> list[Finding]:
     findings = []
     if found.ignored:
         reason = f"{_files(found.ignored)} hidden or left behind by a system, and left out"
-        remedy = "nothing, or unhide what belongs to the dataset"
+        remedy = "optional: unhide what belongs to the dataset"
         findings.append(warning("left-out", None, reason, remedy))
     others = [file.name for file in found.files if file not in read]
     if others:
         reason = f"{_files(others)} neither image nor caption, and read by nothing"
-        remedy = "nothing, or remove what does not belong to the dataset"
+        remedy = "optional: remove what does not belong to the dataset"
         findings.append(warning("not-read", None, reason, remedy))
     return findings
 

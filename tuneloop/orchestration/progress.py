@@ -9,8 +9,11 @@ from uuid import UUID
 
 import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from tuneloop.providers.base import Archive
 
@@ -21,10 +24,13 @@ _REST_S = 60.0
 
 
 class ProgressReporter:
-    """One progress bar under an artifact's key, made at the first call: work that was done before shows none."""
+    """Shows one step on the run's progress bar: one artifact for all steps of a run.
 
-    def __init__(self, key: str, what: str, unit: Literal["bytes", "images"]) -> None:
-        self._key, self._what, self._unit = key, what, unit
+    The bar is made at the first call: work that was done before shows none.
+    """
+
+    def __init__(self, model: str, what: str, unit: Literal["bytes", "images"]) -> None:
+        self._key, self._what, self._unit = f"progress-{model}", what, unit
         self._artifact: UUID | None = None
         self._started = self._shown = self._logged = time.monotonic()
         self._first = 0
@@ -41,8 +47,9 @@ class ProgressReporter:
 
     def _show(self, done: int, total: int | None, now: float) -> None:
         if self._artifact is None:
-            made = create_progress_artifact(progress=0.0, key=self._key, description=self._what)
-            self._artifact = cast("UUID", made)
+            self._artifact = self._of_this_run() or cast(
+                "UUID", create_progress_artifact(progress=0.0, key=self._key, description=self._what)
+            )
             self._first, self._started = done, now
         if now - self._shown < _SHOWN_EVERY_S and done != total:
             return
@@ -53,6 +60,18 @@ class ProgressReporter:
         if now - self._logged >= _LOGGED_EVERY_S:
             self._logged = now
             get_run_logger().info("%s", line)
+
+    def _of_this_run(self) -> UUID | None:
+        """The bar that an earlier step has made, in this process or before the run was suspended."""
+        if flow_run.id is None:
+            return None
+        which = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(str(flow_run.id))]),
+            key=ArtifactFilterKey(any_=[self._key]),
+        )
+        with get_client(sync_client=True) as client:
+            found = client.read_artifacts(artifact_filter=which, limit=1)
+        return found[0].id if found else None
 
     def _amount(self, done: int, total: int | None) -> str:
         if self._unit == "images":

@@ -67,9 +67,9 @@ def scan_dataset(
     What was found is kept for later runs, if the dataset looks from outside as it did before it was read. Returns
     the manifest, the zip that the provider fetches, and what `settled_run` returned: a run with nothing to do.
     """
-    fetching = ProgressReporter(f"fetched-{request.model}", "Dataset fetched", "bytes")
-    checking = ProgressReporter(f"checked-{request.model}", "Images checked", "images")
-    storing = ProgressReporter(f"stored-{request.model}", "Images into the store", "images")
+    fetching = ProgressReporter(request.model, "Dataset fetched", "bytes")
+    checking = ProgressReporter(request.model, "Images checked", "images")
+    storing = ProgressReporter(request.model, "Images into the store", "images")
     settled = None
     with open_and_check(ctx, request.dataset, request.recipe, checking.show, on_fetch=fetching.show) as checked:
         log_findings(checked.found.findings)
@@ -100,7 +100,7 @@ def upload_dataset(ctx: RunContext, run: RunRecord) -> DeliveredDataset:
     archive: Archive = ctx.archive(run)
     if ctx.provider.capabilities.upload:
         # Not where the zip travels within the paid POST: nothing may stop between its bytes.
-        bar = ProgressReporter(f"upload-{run.model}", "Dataset to the provider", "bytes")
+        bar = ProgressReporter(run.model, "Dataset to the provider", "bytes")
         archive = ProgressArchive(archive, bar.show)
     uploaded = ctx.provider.deliver(name, archive)
     get_run_logger().info("uploaded %d bytes, dataset %s", uploaded.size_bytes, run.dataset_digest[:16])
@@ -123,7 +123,7 @@ def submit(
 @task(name="collect-weights", task_run_name="collect-weights", **_RETRY_OPTIONS)
 def collect(ctx: RunContext, run: RunRecord, training: TrainingLog) -> Collected:
     """Stream the trained weights into the store, check them, and record them last."""
-    bar = ProgressReporter(f"weights-{run.model}", "Weights into the store", "bytes")
+    bar = ProgressReporter(run.model, "Weights into the store", "bytes")
     collected = collect_weights(ctx.provider, training, bar.show)
     get_run_logger().info("%s bytes of weights in %s", collected.size_bytes, collected.weights)
     return collected
@@ -132,7 +132,7 @@ def collect(ctx: RunContext, run: RunRecord, training: TrainingLog) -> Collected
 @task(name="restore-weights", task_run_name="restore-weights", **_RETRY_OPTIONS)
 def restore(ctx: RunContext, provider: Provider, champion: Promotion) -> None:
     """Fetch the champion's weights from the provider once more, after they were lost."""
-    bar = ProgressReporter(f"weights-{champion.model}", "Weights into the store", "bytes")
+    bar = ProgressReporter(champion.model, "Weights into the store", "bytes")
     restore_weights(ctx.store, provider, champion, bar.show)
     get_run_logger().warning("the weights of champion v%d were gone, and are back", champion.number)
 
@@ -147,7 +147,7 @@ def render_images(
     role: str,
 ) -> Evaluation:
     """Render what the plan asks for and is not in the store yet. Never retried: each image is paid."""
-    bar = ProgressReporter(f"images-{role}-{run.model}", f"Images of the {role}", "images")
+    bar = ProgressReporter(run.model, f"Images of the {role}", "images")
     provider, limits = account
     budget = Budget(ctx.ledger, provider.account, limits)
 
@@ -191,8 +191,9 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     ctx.store.create(name, write_page(ctx.store, evidence).encode())
     markdown = write_report(ctx.store, evidence)
     ctx.store.create(report_name(evidence.run, against), markdown.encode())
-    key = f"report-{evidence.run.model}"
-    create_markdown_artifact(key=key, markdown=markdown, description=evidence.result.reason)
+    outcome = f"promoted: champion v{against + 1}" if evidence.result.verdict == "promote" else evidence.outcome
+    description = f"{outcome.capitalize()}. {evidence.result.reason}"
+    create_markdown_artifact(key=f"report-{evidence.run.model}", markdown=markdown, description=description)
     return name
 
 

@@ -52,6 +52,17 @@ def warnings_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.severity == "warning")
 
 
+def usability(findings: Sequence[Finding]) -> str:
+    """Whether a dataset can be used, in a few words: `usable, 3 warnings`."""
+    errors, warnings = errors_in(findings), warnings_in(findings)
+    counts = [
+        f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
+        for found, what in ((errors, "error"), (warnings, "warning"))
+        if found
+    ]
+    return ", ".join(["cannot be used" if errors else "usable", *(counts or ["no warnings"])])
+
+
 def limit_per_check(findings: Iterable[Finding], of_each: int) -> list[tuple[Finding, int]]:
     """Keep the first few findings of each check and severity: a thousand of one kind would hide all others.
 

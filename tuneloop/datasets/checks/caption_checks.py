@@ -86,7 +86,7 @@ def _unread(said: list[CaptionText]) -> list[Finding]:
 def _lines(said: list[CaptionText]) -> list[Finding]:
     """Find captions of several lines: kohya's scripts take each for a caption of its own, or the first alone."""
     several = [one for one in said if sum(bool(words_of(line)) for line in one.text.splitlines()) > 1]
-    remedy = "nothing, or keep the line that is meant"
+    remedy = "optional: keep the line that is meant"
     return _warn("caption-lines", several, "of several lines, sent as one", remedy)
 
 
@@ -106,7 +106,7 @@ def _trigger(said: list[CaptionText], rule: CaptionRule, sending: Delivery) -> l
     shown = join_names([word])
     absent = f"without the trigger word {shown}{'' if sending.by_provider else ', which is put in front'}"
     return [
-        *_warn("trigger-absent", lacking, absent, "nothing, or write it where it reads best"),
+        *_warn("trigger-absent", lacking, absent, "optional: write it where it reads best"),
         *_warn("trigger-twice", twice, f"with the trigger word {shown} more than once", "name it once"),
     ]
 

@@ -10,7 +10,7 @@ from tuneloop.datasets.checks.dataset_checks import by_folder
 from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.template import fill_markdown
 from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetManifest, Sha256
-from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
+from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, usability, warnings_in
 from tuneloop.schemas.shown_text import in_markdown
 
 _IMAGES_SHOWN = 48
@@ -41,7 +41,7 @@ def write_dataset_page(
         "dataset.md",
         errors=errors_in(findings),
         warnings=warnings_in(findings),
-        are=lambda count, what: f"is 1 {what}" if count == 1 else f"are {count:,} {what}s",
+        usability=usability(findings),
         limit_per_check=limit_per_check,
         manifest=manifest,
         pairs=len({item.pair for item in items if item.pair is not None}),
@@ -63,8 +63,8 @@ def _grid(files: Mapping[Sha256, Path], picked: Sequence[DatasetItem]) -> Iterat
 
 
 def _picked(items: Sequence[DatasetItem]) -> list[DatasetItem]:
-    """Some images, evenly picked; of a dataset of pairs, both halves of some pairs, side by side."""
-    ordered = sorted(items, key=lambda item: (item.pair or 0, item.role == "end"))
+    """Some images, evenly picked, in order of their names; of pairs, both halves of some, side by side."""
+    ordered = sorted(items, key=lambda item: (item.pair or 0, item.role == "end", item.file_name))
     size = 2 if all(item.pair for item in items) else 1
     units = [ordered[index : index + size] for index in range(0, len(ordered), size)]
     wanted = min(len(units), _IMAGES_SHOWN // size)

@@ -22,7 +22,7 @@ from tuneloop.storage.base import Store
 
 _OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undecided"}
 _RENDER_SIDE_PX = 200
-_MAX_PAIRS = 12
+_MAX_PAIRS = 6
 
 
 @dataclass(frozen=True)

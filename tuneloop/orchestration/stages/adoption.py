@@ -60,7 +60,7 @@ def _ingest(ctx: RunContext, model: str, recipe: AdoptedRecipe, dataset: str | N
         unknown = DatasetManifest(items=(), source="not known: the model was adopted")
         store_images(unknown, {}, ctx.store)
         return unknown
-    bar = ProgressReporter(f"stored-{model}", "Images into the store", "images")
+    bar = ProgressReporter(model, "Images into the store", "images")
     with open_and_check(ctx, dataset, recipe, adopted=True) as checked:
         log_findings(checked.found.findings)
         ingest(ctx, checked, model, recipe, bar.show)

@@ -20,7 +20,7 @@ from tuneloop.evaluation.metrics.training_set import store_scoring_images
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
-from tuneloop.schemas.findings import Finding, limit_per_check
+from tuneloop.schemas.findings import Finding, limit_per_check, usability
 from tuneloop.schemas.recipe_fields import BaseRecipe
 
 Progress = Callable[[int, int], None]
@@ -82,7 +82,8 @@ def log_findings(findings: Sequence[Finding]) -> None:
     """Log the first few findings of each kind."""
     for finding, more in limit_per_check(findings, _OF_EACH_LOGGED):
         rest = f" (and {more:,} more like it)" if more else ""
-        get_run_logger().warning("%s: %s%s", finding.severity, finding.sentence, rest)
+        log = get_run_logger().error if finding.severity == "error" else get_run_logger().warning
+        log("%s%s", finding.sentence, rest)
 
 
 def ingest(
@@ -111,5 +112,5 @@ def ingest(
 
 def _show(found: Preflight, model: str, before: DatasetManifest | None) -> None:
     page = write_dataset_page(found.files, found.manifest, found.findings, before)
-    counts = f"{found.images} images, {len(found.findings)} findings"
-    create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=counts)
+    verdict = f"{usability(found.findings).capitalize()} ({found.images} images)"
+    create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=verdict)
