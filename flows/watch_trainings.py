@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from tuneloop.api import poll_trainings
 
 
-@flow(name="watch-trainings")
+@flow(name="watch-trainings", flow_run_name="sensor")
 def watch_trainings(stores: list[str], account: str | None = None) -> State[Any]:
     """Poll every training in progress and resume the runs whose training has moved on.
 

@@ -87,7 +87,7 @@ def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
     del stack
     with sensor_paused():
         # As after a pause; the last one is due now, so that no tick of the schedule is younger.
-        late = [made_sensor_run(None, timedelta(minutes=minutes)) for minutes in range(5, -1, -1)]
+        late = [made_sensor_run(None, timedelta(seconds=seconds)) for seconds in range(50, -1, -10)]
         wait_until("all have ended", lambda: all(look(run).is_final() for run in late))
     messages = [look(run).message or "" for run in late]
     assert all("Started late" in message for message in messages[:3])
@@ -103,13 +103,13 @@ def test_tick_that_a_webhook_asked_for_leaves_to_no_other_one(stack: Stack) -> N
     assert "Started late" not in (look(run).message or "")
 
 
-def test_idle_ticks_of_yesterday_are_deleted_and_others_stay(stack: Stack, ledger: Ledger) -> None:
+def test_older_idle_ticks_are_deleted_and_others_stay(stack: Stack, ledger: Ledger) -> None:
     del ledger
     with get_client(sync_client=True) as client:
         # The worker would take them, being late, before they are called ended.
         client.update_work_pool("tuneloop", WorkPoolUpdate(is_paused=True))
-        old_idle = made_sensor_run(Completed(name="Idle"), timedelta(hours=25))
-        old_busy = made_sensor_run(Completed(name="Completed"), timedelta(hours=25))
+        old_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=6))
+        old_busy = made_sensor_run(Completed(name="Completed"), timedelta(minutes=6))
         young_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=1))
         client.update_work_pool("tuneloop", WorkPoolUpdate(is_paused=False))
     # The tick that starts here, or the schedule's own if that is younger and this one leaves to it.

@@ -19,7 +19,7 @@ from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
 from tuneloop.orchestration.recovery import ResumeResult, resume_runs
 from tuneloop.orchestration.run_queries import note_cancelled
-from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, newer_tick, previous_tick
+from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, is_superseded, previous_tick
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.inspection import mark_overdue_notified, mark_status_notified
 from tuneloop.sensor.poll import poll_all
@@ -33,11 +33,11 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
     A tick that starts late leaves that to a newer one. An account that is named, PROVIDER.LABEL, is due at once.
     """
     with get_client(sync_client=True) as client:
-        if account is None and (newer := newer_tick(client)):
-            return Completed(name=LATE, message=f"Started late; {newer} polls instead.")
+        if account is None and is_superseded(client):
+            return Completed(name=LATE, message="Started late; a newer tick polls instead.")
         previous = previous_tick(client)
         results = [_poll_store(client, slug, previous, account) for slug in stores]
-        delete_idle_runs(client)
+        delete_idle_runs(client, previous)
     in_progress = sum(tick.in_flight for tick, _ in results)
     idle = not any(resumed.any or tick.changes or tick.overdue for tick, resumed in results)
     if not idle:

@@ -1,4 +1,4 @@
-"""The sensor's own runs: late ones are skipped, idle ones deleted after a day, and missing ones reported."""
+"""The sensor's own runs: late ones are skipped, idle ones deleted after minutes, and missing ones reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tuneloop.orchestration.suspend import SENSOR_FLOW, active_sensors
 IDLE = "Idle"
 LATE = "Late"
 """A tick that left its work to a newer one, and has polled nothing."""
-_KEPT = timedelta(days=1)
+_KEPT = timedelta(minutes=5)
+"""What is older than that and has found nothing only hides the runs that did something."""
 _DELETED_AT_ONCE = 50
 _MAX_WAITING = 2
 _READ_AT_ONCE = 50
@@ -32,21 +33,18 @@ _TICKED = [StateType.COMPLETED, StateType.FAILED, StateType.RUNNING]
 _JUST = timedelta(milliseconds=1)
 
 
-def newer_tick(client: SyncPrefectClient) -> str | None:
-    """Name a newer tick of the same deployment that does the work of this one, None where there is none.
+def is_superseded(client: SyncPrefectClient) -> bool:
+    """Return True if a newer tick of the same deployment does the work of this one.
 
     After a pause many ticks start at once. One that is newer and has started makes this one needless; one that
     only waits may be as late as this one, so only several of them count.
     """
     due = flow_run.scheduled_start_time
     if deployment.id is None or due is None:
-        return None
+        return False
     newer = find_runs(client, [UUID(str(deployment.id))], _READ_AT_ONCE, after=due + _JUST, before=now())
-    started = [run for run in newer if run.state and run.state.type != StateType.SCHEDULED]
-    waiting = len(newer) - len(started)
-    if started:
-        return started[0].name
-    return newer[0].name if waiting >= _MAX_WAITING else None
+    has_started = any(run.state and run.state.type != StateType.SCHEDULED for run in newer)
+    return has_started or len(newer) >= _MAX_WAITING
 
 
 def previous_tick(client: SyncPrefectClient) -> datetime | None:
@@ -59,15 +57,20 @@ def previous_tick(client: SyncPrefectClient) -> datetime | None:
     return before[0].expected_start_time if before else None
 
 
-def delete_idle_runs(client: SyncPrefectClient) -> None:
-    """Delete some of this deployment's ticks that found nothing to do a day ago or longer."""
+def delete_idle_runs(client: SyncPrefectClient, previous: datetime | None) -> None:
+    """Delete some of this deployment's older ticks that found nothing to do.
+
+    The `previous` tick stays: should this one crash, it tells when the last poll was.
+    """
     if deployment.id is None:
         return
     this, until = [UUID(str(deployment.id))], now() - _KEPT
+    if previous is not None:
+        until = min(until, previous - _JUST)
     try:
         for run in find_runs(client, this, _DELETED_AT_ONCE, names=[IDLE, LATE], before=until):
             client.delete_flow_run(run.id)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, ObjectNotFound) as error:
         get_run_logger().info("old ticks are deleted at the next one: %s", error)
 
 
