@@ -52,7 +52,7 @@ screenshots: setup browser ## Keep images of the UI in screenshots/
 	@$(BIN)/python -m tests.browser.screenshots
 
 test-live: setup ## Run the provider contract on a real service (LIVE=segmind SEGMIND_API_KEY=…)
-	@LIVE=$${LIVE:-nobody} $(BIN)/python -m pytest tests/contract -rs $(ARGS)
+	@LIVE=$${LIVE:-nobody} $(BIN)/python -m pytest tests/contract tests/providers/test_blocks.py -rs $(ARGS)
 
 test-prefect38: setup browser .venv-prefect38/.ready ## Test forms and waiting runs on Prefect 3.8, and on 3.8 beside 3.9
 	@echo "Prefect 3.8" && .venv-prefect38/bin/python -m pytest $(BOTH_MINORS) $(ARGS)
