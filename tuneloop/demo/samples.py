@@ -13,7 +13,7 @@ _ONE_OF = 4
 
 
 def copy_samples(folder: Path, *, pairs: bool = False) -> None:
-    """Copy twenty images into a folder, thirteen with captions; or eight pairs for an edit model."""
+    """Copy twenty images with captions into a folder; or eight pairs for an edit model."""
     shutil.copytree(_HERE / ("sample_pairs" if pairs else "sample_images"), folder, dirs_exist_ok=True)
 
 
