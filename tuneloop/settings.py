@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     """Slug of the store's block that the deployments in this checkout use."""
     api_key: SecretStr | None = None
     """The provider's API key for `tuneloop init`, in place of `--key`."""
+    reports_url: HttpUrl | None = None
+    """Where `tuneloop reports --serve` is reached, for links to the pages of a store in a folder."""
     poll_interval_s: float = Field(default=30, gt=0)
     """Seconds between polls of a training, where a run waits in its own process."""
     allow_private_addresses: bool = False

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.states import Scheduled
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
@@ -105,6 +106,26 @@ def test_run_whose_form_was_lost_gets_it_back_with_the_next_tick(
     answer(run, "approve: submit it", "asked twice, and answered once")
     wait_for(run, "Completed")
     assert len(bill.trainings) == 1
+
+
+def test_run_that_comes_to_its_question_again_asks_it_anew(wish: dict[str, Any]) -> None:
+    run = start(wish)
+    wait_for(run, "Suspended")
+    state, form = question_of(run)
+    keys = state.state_details.run_input_keyset
+    assert keys is not None
+    with get_client(sync_client=True) as client:
+
+        def question() -> list[str]:
+            return [part.value for part in client.filter_flow_run_input(run, keys["description"], 1, set())]
+
+        asked = question()
+        client.delete_flow_run_input(run, keys["description"])
+        client.create_flow_run_input(run, keys["description"], json.dumps("with a link that ended last week"))
+        client.set_flow_run_state(run, Scheduled(name="Resuming"), force=True)
+        wait_until("the question is back", lambda: question() == asked)
+    wait_for(run, "Suspended")
+    assert question_of(run)[1] == form
 
 
 def test_approved_training_is_submitted_once_and_keeps_the_reason(

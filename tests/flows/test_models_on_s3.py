@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.flows.test_commands import tuneloop
 from tests.flows.test_registry import reigning
 from tests.flows.test_what_a_run_leaves import secrets_in
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, s3_server
+from tests.waiting import LIMIT_S
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.demo.stack import Stack
@@ -35,6 +37,8 @@ from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 
 BFL = "bfl-credentials/on-s3"
+LINK = re.compile(r"(?<=(?:Page|port): )http://\S+")
+"""To a page: signed, for whoever reads the terminal."""
 _NUMBERS = itertools.count(1)
 
 
@@ -95,18 +99,20 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
     def command(*words: str) -> str:
         done = tuneloop(stack, *words, "--store", slug)
         assert done.returncode == 0, done.stderr
-        said.append(done.stdout + done.stderr)
+        said.append(LINK.sub("", done.stdout + done.stderr))
         return done.stdout
 
+    (open_question,) = LINK.findall(command("models", asked))
+    assert f"<title>{asked}: undecided</title>" in requests.get(open_question, timeout=LIMIT_S).text
     decided = command("review", asked, "--approve", "--reason", "nicer  \x1b[31meyes")
     assert f"{asked}: the challenger is champion v2 (nicer [31meyes)." in decided
     assert (reigning(ledger, asked).number, reigning(ledger, asked).reason) == (2, "nicer [31meyes")
     refused = tuneloop(stack, "review", asked, "--reject", "--reason", "x", "--store", slug)
     assert (refused.returncode, "nothing is undecided" in refused.stderr) == (1, True)
 
-    page = command("rollback", asked, "--version", "1", "--reason", "six fingers").split("Page: ")[1].strip()
-    assert page == ledger.store.uri_of(f"models/{asked}/pages/0003.html")
-    assert b"six fingers" in ledger.store.read(f"models/{asked}/pages/0003.html")
+    (page,) = LINK.findall(command("rollback", asked, "--version", "1", "--reason", "six fingers"))
+    assert f"/team/models/{asked}/pages/0003.html?" in page
+    assert "six fingers" in requests.get(page, timeout=LIMIT_S).text
 
     assert "six fingers" in command("models")
     (row,) = [item for item in json.loads(command("models", "--json"))["models"] if item["model"] == asked]

@@ -83,17 +83,18 @@ def rollback(
     from tuneloop.orchestration.events import emit_rolled_back
     from tuneloop.registry.models import save_model_page
     from tuneloop.registry.rollback import roll_back
+    from tuneloop.storage.page_link import page_link
 
     done = roll_back(ledger, model, version, reason, _DECIDED_BY)
-    page = ledger.store.uri_of(save_model_page(ledger, model))
+    page = save_model_page(ledger, model)
     document = {
         "model": model,
         "version": done.champion.number,
         "put_back": done.to,
         "replaced": done.replaced.number if done.replaced else None,
-        "page": page,
+        "page": ledger.store.uri_of(page),
     }
-    tell(document, done.summary, f"Page: {page}", as_json=as_json)
+    tell(document, done.summary, f"Page: {page_link(ledger.store, page).text}", as_json=as_json)
     if done.champion.rolled_back_to is not None:
         # Emitted again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion)
@@ -118,26 +119,27 @@ def review(
     from tuneloop.orchestration.events import emit_model_event
     from tuneloop.registry.models import save_model_page
     from tuneloop.registry.review import review_model
+    from tuneloop.storage.page_link import page_link
 
     waiting_run, decision, promotion = review_model(
         ledger, model, approve=approve, reason=reason, decided_by=_DECIDED_BY, run_id=run or ""
     )
-    report = ledger.store.uri_of(decision.report) if decision.report else None
-    page = ledger.store.uri_of(save_model_page(ledger, model)) if promotion else None
+    page = save_model_page(ledger, model) if promotion else None
     document = {
         "model": model,
         "run": waiting_run.flow_run,
         "verdict": decision.verdict,
         "reason": decision.reason,
         "version": promotion.number if promotion else None,
-        "report": report,
-        "page": page,
+        "report": ledger.store.uri_of(decision.report) if decision.report else None,
+        "page": ledger.store.uri_of(page) if page else None,
     }
-    if promotion is None:
-        lines = [f"{model}: the champion stays.", *([f"Report: {report}"] if report else [])]
+    if promotion is None or page is None:
+        link = f"Report: {page_link(ledger.store, decision.report).text}" if decision.report else ""
+        lines = [f"{model}: the champion stays.", *filter(None, [link])]
     else:
         said = f"{model}: the challenger is champion v{promotion.number} ({decision.reason})."
-        lines = [said, f"Page: {page}"]
+        lines = [said, f"Page: {page_link(ledger.store, page).text}"]
     tell(document, *lines, as_json=as_json)
     # Its run emits the same, if it still is there: one id, one event.
     emit_model_event("promoted" if promotion else "rejected", waiting_run, decision)

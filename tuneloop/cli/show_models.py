@@ -13,6 +13,7 @@ from tuneloop.registry.models import ModelSummary, champion_history, summaries
 from tuneloop.registry.review import pending_reviews
 from tuneloop.schemas.records import Decision, Promotion, RunRecord
 from tuneloop.schemas.training import job_name
+from tuneloop.storage.page_link import page_link
 
 _SHORT = 12
 _NAME_WIDTH = 20
@@ -32,7 +33,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
         history = champion_history(ledger, model)[::-1]
         console.print(history_table(model, history))
         for run, pending in pending_reviews(ledger, model):
-            print_text(console, shown(_pending(run, pending)))
+            print_text(console, shown(_pending(ledger, run, pending)))
         return {
             "store": store,
             "model": model,
@@ -80,12 +81,11 @@ def _summary_lines(item: ModelSummary) -> list[str]:
     return lines
 
 
-def _pending(run: RunRecord, pending: Decision) -> str:
+def _pending(ledger: Ledger, run: RunRecord, pending: Decision) -> str:
     job = job_name(run.key, run.attempt)
-    return (
-        f"Undecided: {job} (run {run.flow_run}). {pending.reason} See {pending.report}, and decide with "
-        f"`tuneloop review {run.model}`."
-    )
+    report = f" Report: {page_link(ledger.store, pending.report).text}" if pending.report else ""
+    decide = f"Decide with `tuneloop review {run.model}`."
+    return f"Undecided: {job} (run {run.flow_run}). {pending.reason} {decide}{report}"
 
 
 def history_table(model: str, history: list[Promotion]) -> Table:

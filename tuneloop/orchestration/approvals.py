@@ -26,6 +26,7 @@ from tuneloop.schemas.records import Abandoned, Decision, Held, HeldKind, RunRec
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
 from tuneloop.schemas.training import Submission
+from tuneloop.storage.page_link import PageLink, page_link
 
 _REJECT = "reject: abandon it"
 _FOUND = "it is there: this is its id"
@@ -204,18 +205,20 @@ def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decisi
         review = read_form_answer(client, keys, PromotionReview)
         if review is None:
             label_run(run.model, "needs-review")
+            # Made anew each time that the run asks: on S3 a link ends after a week.
+            report = page_link(ctx.store, pending.report) if pending.report else None
             sentence = f"Inconclusive, review required: {pending.reason} Click Resume to answer"
-            suspend_with_form(client, keys, PromotionReview, _review_question(ctx, run, pending), sentence)
+            sentence += f". Report: {report.text}" if report else ""
+            suspend_with_form(client, keys, PromotionReview, _review_question(run, pending, report), sentence)
     get_run_logger().info("reviewed: %s (%s)", review.decision, review.reason)
     approve = review.decision == _APPROVE
     return ctx.registry.write_review(run, pending, approve=approve, decided_by=IN_PREFECT, reason=review.reason)
 
 
-def _review_question(ctx: RunContext, run: RunRecord, pending: Decision) -> str:
+def _review_question(run: RunRecord, pending: Decision, report: PageLink | None) -> str:
     champion = f"champion v{pending.against}" if pending.against else "no champion"
-    report = ctx.store.uri_of(pending.report) if pending.report else "the run's artifacts"
+    both = report.to_markdown("Look at both, image by image") + ", or" if report else "Look at both:"
     return (
         f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(pending.reason)}\n\n"
-        f"Look at both, image by image: `{report}`, or this run's artifacts. Nothing changes until you "
-        "decide, and neither answer is paid."
+        f"{both} this run's artifacts. Nothing changes until you decide, and neither answer is paid."
     )

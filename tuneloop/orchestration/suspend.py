@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -119,14 +120,13 @@ def suspend_with_form(
     described = form.with_initial_data(description=question)
 
     def save() -> None:
-        parts = [
-            key for key in (keys["schema"], keys["description"]) if _stored(client, _this_run(), key) is not None
-        ]
-        if len(parts) == 2:  # noqa: PLR2004 - both of them
+        stored = {key: _stored(client, _this_run(), key) for key in (keys["schema"], keys["description"])}
+        if None not in stored.values() and json.loads(stored[keys["description"]] or "") == question:
             return
-        # Half a form is made anew: Prefect writes no part a second time.
-        for part in parts:
-            client.delete_flow_run_input(_this_run(), part)
+        # Half a form is made anew, and one whose question holds an old link: Prefect writes no part twice.
+        for key, part in stored.items():
+            if part is not None:
+                client.delete_flow_run_input(_this_run(), key)
         described.save(keys, _this_run())
 
     # Before: a run that waits for a form must have one. And after: a server of Prefect 3.9 deletes the inputs of

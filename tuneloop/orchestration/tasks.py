@@ -37,6 +37,7 @@ from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
 from tuneloop.schemas.spending import Purpose, SpendingLimits
 from tuneloop.schemas.training import Submission, job_name
+from tuneloop.storage.page_link import page_link
 
 RETRY_DELAYS_S: list[float] = [10, 60, 300]
 
@@ -191,16 +192,21 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     ctx.store.create(name, write_page(ctx.store, evidence).encode())
     markdown = write_report(ctx.store, evidence)
     ctx.store.create(report_name(evidence.run, against), markdown.encode())
+    link = page_link(ctx.store, name)
+    get_run_logger().info("report: %s", link.text)
+    # Only what is shown holds the link: on S3 it is signed.
+    shown = markdown.replace(f"`{ctx.store.uri_of(name)}`", link.to_markdown("the report's page"), 1)
     outcome = f"promoted: champion v{against + 1}" if evidence.result.verdict == "promote" else evidence.outcome
     description = f"{outcome.capitalize()}. {evidence.result.reason}"
-    create_markdown_artifact(key=f"report-{evidence.run.model}", markdown=markdown, description=description)
+    create_markdown_artifact(key=f"report-{evidence.run.model}", markdown=shown, description=description)
     return name
 
 
 @task(name="model-page", task_run_name="model-page", cache_policy=NO_CACHE)
 def model_page(ctx: RunContext, model: str) -> None:
     """Write the page of the model's champions."""
-    get_run_logger().info("champions of %s: %s", model, ctx.store.uri_of(save_model_page(ctx.ledger, model)))
+    link = page_link(ctx.store, save_model_page(ctx.ledger, model))
+    get_run_logger().info("champions of %s: %s", model, link.text)
 
 
 @task(name="record-decision", task_run_name="record-decision", cache_policy=NO_CACHE)

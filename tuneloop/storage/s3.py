@@ -171,6 +171,16 @@ class S3Store(Store):
         with self._errors(name):
             self.client.delete_object(Bucket=self._bucket, Key=key)
 
+    def presigned_url(self, name: str, lifetime: timedelta) -> str:
+        """See `Store.presigned_url`. A page is shown by a browser, which objects are not as they are stored."""
+        parameters = {"Bucket": self._bucket, "Key": self._key(name)}
+        if name.endswith(".html"):
+            parameters["ResponseContentType"] = "text/html; charset=utf-8"
+        with self._errors(name):
+            return self.client.generate_presigned_url(
+                "get_object", Params=parameters, ExpiresIn=int(lifetime.total_seconds())
+            )
+
     def read_with_clock(self, name: str) -> tuple[bytes, float | None]:
         # By the `Date` of the response (RFC 9110, 6.6.1).
         before = now()
