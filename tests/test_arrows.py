@@ -46,8 +46,8 @@ ROOMS: dict[str, set[str]] = {
         "storage",
     },
     "cli": {
-        "datasets", "demo", "emulator", "http", "ledger", "local_server", "operations", "orchestration", "project",
-        "providers", "registry", "schemas", "storage", "webhooks",
+        "datasets", "demo", "emulator", "evaluation", "http", "ledger", "local_server", "operations",
+        "orchestration", "project", "providers", "registry", "schemas", "storage", "webhooks",
     },
 }  # fmt: skip
 """The library's rooms, from the ground up, and which rooms each may import beside itself."""

@@ -67,6 +67,31 @@ def models(
     sys.exit(not readable)
 
 
+@app.command(rich_help_panel=LOOK)
+def reports(
+    model: Annotated[str | None, typer.Argument(help="A model's name: only its reports.")] = None,
+    store: StoreOrAddress = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8789,
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show the pages of a store in a folder to a browser, until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List where each report can be opened, newest first: on S3 by signed links, which last a week.
+
+    With --serve: a server of the pages and images of a store in a folder, which shows nothing else.
+    """
+    opened = _read_only_ledger(store).store
+    from tuneloop.cli.reports import serve_reports, show_reports
+
+    if serve:
+        serve_reports(opened, host, port)
+    else:
+        show_reports(opened, model, as_json=as_json)
+
+
 @app.command(rich_help_panel=DECIDE)
 def rollback(
     model: Model,

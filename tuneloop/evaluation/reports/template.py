@@ -21,6 +21,8 @@ from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
 from tuneloop.storage.base import Store
 
+LATEST = "latest.html"
+"""Last part of the name of a page that is written anew: the newest of its folder."""
 _FOLDER = Path(__file__).parent / "templates"
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _TO_STORE_ROOT = "../../../"
