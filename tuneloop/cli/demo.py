@@ -26,7 +26,7 @@ from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.server_address import send_no_events
 from tuneloop.providers.registry import TRAINERS
 
-_PRIVATE = {"message", "page"}
+_PRIVATE = {"message", "page", "report_link"}
 _DOING = {
     "Scheduled": "waiting for the worker",
     "Late": "waiting for the worker",
@@ -66,7 +66,7 @@ def run_demo(
         if json_file is not None:
             json_file.write_text(json.dumps(_document(stack, outcomes), indent=1) + "\n", encoding="utf-8")
         _summary(console, outcomes, stay=stay)
-        _say_next(console, stack, outcomes)
+        _say_next(console, stack, outcomes, stay=stay)
         if stay:
             console.print(f"\nEverything keeps running: {stack.server_url} is the UI. Ctrl-C ends it.")
             with suppress(KeyboardInterrupt):
@@ -125,8 +125,9 @@ def _summary(console: Console, outcomes: list[Outcome], *, stay: bool) -> None:
             console.print(shown(f"  {item.page}"), soft_wrap=True)
 
 
-def _say_next(console: Console, stack: Stack, outcomes: list[Outcome]) -> None:
-    reports = [item.report_uri for item in outcomes if item.report_uri]
+def _say_next(console: Console, stack: Stack, outcomes: list[Outcome], *, stay: bool) -> None:
+    # The server of the pages ends with the demo, their files stay.
+    reports = list(filter(None, (item.report_link if stay else item.report_uri for item in outcomes)))
     store = open_store(stack.store_slug).uri
     at = f"file://$PWD/{nearby}" if (nearby := _nearby(store)) != store else store
     console.print("\nNext:")

@@ -21,6 +21,7 @@ from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_e
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.records import Collected, RunRecord
+from tuneloop.storage.page_link import page_link
 from tuneloop.storage.s3_logs import count_requests
 
 MODEL_DEPLOYMENT = f"{RETRAIN_FLOW}/sample-robot"
@@ -44,6 +45,7 @@ class Outcome:
     weights: dict[str, Any] | None
     evaluation_pictures: int
     report_uri: str | None
+    report_link: str | None
     store_requests: int | None
     seconds: float
     message: str
@@ -114,6 +116,7 @@ def _outcome(stack: Stack, name: str, run: FlowRun, paid: int, seconds: float) -
         weights=_weights(ledger, work) if work and worked else None,
         evaluation_pictures=work.plan.image_count if work and worked else 0,
         report_uri=store.uri_of(report) if report else None,
+        report_link=page_link(store, report).address if report else None,
         store_requests=sum(count_requests(stack.request_log, str(run.id)).values()) if store.distant else None,
         seconds=round(seconds, 1),
         message=(run.state.message or "") if run.state else "",

@@ -23,8 +23,14 @@ from pydantic import SecretStr
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
 from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
-from tuneloop.local_server.programs import environment_of, server_environment, start_server, start_worker
-from tuneloop.orchestration.blocks import credentials_types
+from tuneloop.local_server.programs import (
+    environment_of,
+    server_environment,
+    start_reports,
+    start_server,
+    start_worker,
+)
+from tuneloop.orchestration.blocks import credentials_types, open_store
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.project.files import copy_shipped
@@ -98,7 +104,8 @@ def running_stack(
     server_port, emulator_port = free_port(), free_port()
     server_url = f"http://127.0.0.1:{server_port}"
     slug = "s3-bucket/tuneloop" if store == "s3" else "local-file-system/tuneloop"
-    environment = _environment(folder, server_url, slug)
+    reports_url = f"http://127.0.0.1:{free_port()}" if store == "local" else None
+    environment = _environment(folder, server_url, slug, reports_url)
     processes = Processes(folder / "logs", environment)
     emulator = EmulatorControl(f"http://127.0.0.1:{emulator_port}")
     stack = Stack(folder, processes, server_url, emulator, slug, f"{row.credentials}/default", server_python)
@@ -121,6 +128,9 @@ def running_stack(
             report("worker")
             deploy_all(_project_for(stack))
             report("deployments")
+            if reports_url is not None:
+                start_reports(processes, open_store(slug).uri, reports_url)
+                report(f"reports {reports_url}")
             yield stack
     finally:
         processes.end_all()
@@ -135,7 +145,7 @@ def _project_for(stack: Stack) -> Path:
     return project
 
 
-def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, str]:
+def _environment(folder: Path, server_url: str, store_slug: str, reports_url: str | None) -> dict[str, str]:
     return clean_environment(
         {
             **server_environment(folder, server_url),
@@ -143,6 +153,7 @@ def _environment(folder: Path, server_url: str, store_slug: str) -> dict[str, st
             "TUNELOOP_S3_REQUEST_LOG": str(folder / _REQUESTS),
             # A dataset may be tried that lies on this machine.
             "TUNELOOP_ALLOW_PRIVATE_ADDRESSES": "true",
+            **({"TUNELOOP_REPORTS_URL": reports_url} if reports_url else {}),
         }
     )
 

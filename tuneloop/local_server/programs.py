@@ -52,6 +52,17 @@ def start_worker(processes: Processes, name: str) -> None:
     )
 
 
+def start_reports(processes: Processes, store_uri: str, url: str) -> None:
+    """Start the server of the pages of a store in a folder, and wait until it responds.
+
+    Raises:
+        ProgramFailed: It did not start.
+    """
+    port = url.rpartition(":")[2]
+    processes.start("reports", "tuneloop.cli.app", "reports", "--serve", "--port", port, "--store", store_uri)
+    processes.wait_until("reports", lambda: responds(url))
+
+
 @contextmanager
 def environment_of(environment: dict[str, str]) -> Iterator[None]:
     """Give this process the environment that its programs have: deploying reads it."""

@@ -10,20 +10,24 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
+from tuneloop.errors import TuneloopError
 from tuneloop.local_server.processes import Processes, free_port
 from tuneloop.local_server.programs import (
     environment_of,
     own_temporary_folder,
     server_environment,
+    start_reports,
     start_server,
     start_worker,
 )
+from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.project_blocks import save_account_block, save_store_block
 from tuneloop.project.home import forget_account, home_of, kept_account, locked, write_server
 from tuneloop.settings import Settings
 
 _USUAL_PORT = 4200
+_REPORTS_PORT = 8789
 _LOCAL_STORES = "local-file-system/"
 
 Report = Callable[[str], None]
@@ -52,6 +56,9 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
             foreign = {name for name in environment if name.startswith("PREFECT_")}
             environment = {name: value for name, value in environment.items() if name not in foreign}
             environment |= server_environment(home, server_url)
+        reports_url = _reports_url(project)
+        if reports_url is not None:
+            environment["TUNELOOP_REPORTS_URL"] = reports_url
         processes = Processes(home / "logs", environment)
         ends.callback(processes.end_all)
         if server_url is not None:
@@ -67,7 +74,25 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
         start_worker(processes, f"{project.resolve().name}-{socket.gethostname()}")
         for line in deploy_all(project):
             report(line)
+        if reports_url is not None:
+            report(_serve_reports(processes, reports_url))
         yield processes
+
+
+def _reports_url(project: Path) -> str | None:
+    """Where the pages of the project's store are to be served; None on S3, or where another server is named."""
+    settings = Settings(_env_file=project / ".env")
+    ours = settings.store.startswith(_LOCAL_STORES) and settings.reports_url is None
+    return f"http://127.0.0.1:{free_port(_REPORTS_PORT)}" if ours else None
+
+
+def _serve_reports(processes: Processes, url: str) -> str:
+    try:
+        store = open_store(Settings().store)
+    except TuneloopError as error:  # said by `deploy_all` too, which goes on
+        return f"No reports are shown: {error}"
+    start_reports(processes, store.uri, url)
+    return f"Reports {url}"
 
 
 def prepare_project(project: Path) -> list[str]:
