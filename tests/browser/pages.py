@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,15 @@ class Ui:
     def open(self, path: str) -> Page:
         """Open a page of the UI by its path."""
         self.page.goto(f"{self.server}/v2/{path}")
+        return self.page
+
+    def tagged_runs(self, tag: str) -> Page:
+        """Open the list of runs, and show those with a tag only."""
+        self.open("runs")
+        tags = self.page.get_by_placeholder("All tags")
+        tags.fill(tag)
+        tags.press("Enter")
+        expect(self.page).to_have_url(re.compile(f"[?&]tags={tag}(&|$)"))
         return self.page
 
     def run_form(self, deployment: UUID) -> RunForm:

@@ -64,6 +64,12 @@ class Camera:
             page.screenshot(path=file, full_page=True)
             sys.stdout.write(f"{file}\n")
 
+    def keep_dialog(self, name: str) -> None:
+        """Keep the dialog that is open, as the docs show it."""
+        file = _KEPT / f"{name}.png"
+        self.pages["light"].get_by_role("dialog").screenshot(path=file)
+        sys.stdout.write(f"{file}\n")
+
 
 def _retrain(stack: Stack, runs: Runs, images: Path, camera: Camera | None) -> UUID:
     """One training from its start to its report; with a camera, it is watched on the way."""
@@ -105,6 +111,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     page = f"runs/flow-run/{undecided}?tab=Details"
     camera.keep("undecided-run", page, "Inconclusive, review required")
     camera.keep("approval", page, "Inconclusive, review required", Ui.ask_to_resume)
+    camera.keep_dialog("approval-form")
     camera.keep("runs", "runs", "retrain-model")
 
 

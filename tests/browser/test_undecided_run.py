@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from tuneloop.demo.scenario import MODEL_DEPLOYMENT
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import Progress
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.settings import Settings
 from tuneloop.storage.local import LocalDirectory
 
 MODEL = "close-robot"
@@ -54,6 +56,11 @@ def _verdicts(ledger: Ledger, run: UUID) -> list[str]:
 def test_undecided_run_is_approved_with_a_reason_on_its_own_page_and_promoted(
     ui: Ui, runs: Runs, ledger: Ledger, undecided_run: UUID
 ) -> None:
+    page = ui.tagged_runs("needs-review")
+    # Chart and list link to it; the list by its name.
+    page.get_by_role("link", name=f"{MODEL}: needs review", exact=True).first.click()
+    expect(page).to_have_url(re.compile(str(undecided_run)))
+    _report_opens_by_the_link(ui)
     page = ui.run_page(undecided_run, "Details")
     expect(page.get_by_text("Inconclusive, review required").first).to_be_visible()
     dialog = ui.ask_to_resume()
@@ -67,12 +74,30 @@ def test_undecided_run_is_approved_with_a_reason_on_its_own_page_and_promoted(
     champion = ledger.champion(MODEL)
     assert champion is not None
     assert (champion.number, champion.decided_by, champion.reason) == (2, "a person, in Prefect", REASON)
+    _report_shows_the_answer(ui, str(champion.report))
     work = ledger.run(str(undecided_run))
     assert work is not None
     assert not ledger.is_marked(work)
     again = runs.start(MODEL_DEPLOYMENT, **runs.read(undecided_run).parameters)
     runs.wait_until(again, "Cached")
     _both_are_on_the_deployments_page(ui, runs, undecided_run, again)
+
+
+def _report_opens_by_the_link(ui: Ui) -> None:
+    """The one in the form, which is the run's log's too."""
+    link = ui.ask_to_resume().get_by_role("link", name="Look at both, image by image")
+    address = link.get_attribute("href")
+    link.click()
+    expect(ui.page).to_have_title(f"{MODEL}: undecided")
+    expect(ui.page.get_by_text("A review is required")).to_be_visible()
+    assert ui.page.url == address
+
+
+def _report_shows_the_answer(ui: Ui, report: str) -> None:
+    page = ui.page
+    page.goto(f"{Settings().reports_url}{report}")
+    expect(page.locator("header").get_by_text(REASON)).to_be_visible()
+    expect(page.get_by_text("A review is required")).to_have_count(0)
 
 
 def _both_are_on_the_deployments_page(ui: Ui, runs: Runs, decided: UUID, unchanged: UUID) -> None:

@@ -18,6 +18,7 @@ from tuneloop.datasets.store import store_images
 from tuneloop.emulator.images.drawing import DrawRequest, Model, draw
 from tuneloop.evaluation.gate import apply_gate
 from tuneloop.evaluation.reports.report import DecisionReport
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
@@ -141,6 +142,7 @@ class World:
             champion_history=line,
             cents=400,
             decision=f"models/robot/decisions/{run.key}-g1-{plan.digest}/0001.json",
+            local_pipeline=FluxLoraRecipe.local_pipeline,
         )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -251,3 +252,26 @@ def test_characters_that_no_page_can_hold_are_replaced(world: World, evidence: D
     assert not set(page) & {"\x00", "\x1b", "\ud800"}
     assert "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c" in page
     assert "c?d" in page
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "a photo of a robot\n'''\\"])
+def test_snippet_for_diffusers_is_python_whatever_a_prompt_holds(
+    world: World, evidence: DecisionReport, text: str
+) -> None:
+    (snippet,) = re.findall(
+        r"<pre[^>]*><code>(.*?)</code>", write_page(world.store, saying(evidence, text)), re.DOTALL
+    )
+    code = html.unescape(snippet)
+    compile(code, "snippet", "exec")
+    assert 'FluxPipeline.from_pretrained("black-forest-labs/FLUX.1-dev"' in code
+    assert 'weight_name="robot.safetensors"' in code
+
+
+def test_page_of_weights_that_stay_at_the_provider_has_no_snippet_and_no_pull(
+    world: World, evidence: DecisionReport
+) -> None:
+    collected = evidence.collected.model_copy(update={"weights": None})
+    page = write_page(world.store, dataclasses.replace(evidence, collected=collected))
+    assert "diffusers" not in page
+    assert "tuneloop pull" not in page
+    assert "tuneloop generate robot" in page

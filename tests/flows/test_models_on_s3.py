@@ -111,7 +111,7 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
     assert (refused.returncode, "nothing is undecided" in refused.stderr) == (1, True)
 
     (page,) = LINK.findall(command("rollback", asked, "--version", "1", "--reason", "six fingers"))
-    assert f"/team/models/{asked}/pages/0003.html?" in page
+    assert f"/team/models/{asked}/pages/latest.html?" in page
     assert "six fingers" in requests.get(page, timeout=LIMIT_S).text
 
     assert "six fingers" in command("models")

@@ -13,7 +13,7 @@ from tests.registry.test_rollback import win
 from tuneloop.cli.show_models import show_models
 from tuneloop.errors import ConfigurationError, CorruptRecord
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import champion_history, get_version, summaries
+from tuneloop.registry.models import champion_history, get_version, save_model_page, summaries
 from tuneloop.registry.promotions import Registry
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
@@ -121,3 +121,16 @@ def test_champion_is_the_highest_number(ledger: Ledger, champion: Champion) -> N
     assert get_version(ledger, "robot").number == 11
     assert get_version(ledger, "robot", 3).key[0] == "c"
     assert len(champion_history(ledger, "robot")) == 11
+
+
+def test_page_of_a_model_has_an_address_that_stays_and_shows_the_champion_of_now(
+    ledger: Ledger, champion: Champion
+) -> None:
+    champion("a", reason="First.")
+    latest = save_model_page(ledger, "robot")
+    champion("b", reason="Sharper.")
+    assert save_model_page(ledger, "robot") == latest == "models/robot/pages/latest.html"
+    page = ledger.store.read(latest)
+    assert b"Sharper." in page
+    assert page == ledger.store.read("models/robot/pages/0002.html")
+    assert b"Sharper." not in ledger.store.read("models/robot/pages/0001.html")

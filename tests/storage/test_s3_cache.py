@@ -44,7 +44,7 @@ def test_what_was_written_or_read_once_is_not_read_again(
 
 
 @pytest.mark.parametrize(
-    "name", ["store.json", "inflight/account/job/run", "weights/job/a", "models/robot/latest.html"]
+    "name", ["store.json", "inflight/account/job/run", "weights/job/a", "models/robot/reports/a.html"]
 )
 def test_what_shows_something_is_asked_for_each_time(
     remembering: CachingS3Store, client: S3Client, bucket: str, name: str

@@ -141,6 +141,7 @@ def review(
 ) -> None:
     """Review an inconclusive gate. The waiting run ends with the same decision."""
     ledger = _ledger(store, emits=True)
+    from tuneloop.evaluation.reports.answer import show_answer
     from tuneloop.orchestration.events import emit_model_event
     from tuneloop.registry.models import save_model_page
     from tuneloop.registry.review import review_model
@@ -168,6 +169,7 @@ def review(
     tell(document, *lines, as_json=as_json)
     # Its run emits the same, if it still is there: one id, one event.
     emit_model_event("promoted" if promotion else "rejected", waiting_run, decision)
+    show_answer(ledger.store, decision)
 
 
 @app.command(rich_help_panel=USE)

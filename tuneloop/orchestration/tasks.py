@@ -18,7 +18,13 @@ from tuneloop.datasets.unchanged import ScanRecord, save_scan_record, scan_recor
 from tuneloop.errors import ProviderUnavailable, StoreUnavailable
 from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page
-from tuneloop.evaluation.reports.report import DecisionReport, page_name, report_name, write_report
+from tuneloop.evaluation.reports.report import (
+    DecisionReport,
+    latest_page_name,
+    page_name,
+    report_name,
+    write_report,
+)
 from tuneloop.evaluation.scores import score_models
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights, restore_weights
@@ -189,7 +195,9 @@ def set_visibility(ctx: RunContext, job: Submission, *, public: bool) -> None:
 def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     """Write the report into the store, as a page and in short, and show it on the run's page."""
     name = page_name(evidence.run, against)
-    ctx.store.create(name, write_page(ctx.store, evidence).encode())
+    page = write_page(ctx.store, evidence).encode()
+    ctx.store.create(name, page)
+    ctx.store.rewrite(latest_page_name(evidence.run.model), page)
     markdown = write_report(ctx.store, evidence)
     ctx.store.create(report_name(evidence.run, against), markdown.encode())
     link = page_link(ctx.store, name)

@@ -16,6 +16,7 @@ from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import ConfigurationError, LedgerError, TuneloopError
 from tuneloop.evaluation.render import ModelUnderTest, load_renders
 from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
+from tuneloop.evaluation.reports.template import LATEST
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.frozen import FrozenModel
@@ -123,17 +124,23 @@ def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:
 
 
 def save_model_page(ledger: Ledger, model: str) -> str:
-    """Write the page of a model's champion history once for each champion, and return its name within the store.
+    """Write the page of a model's champion history once for each champion, and again at its stable address.
 
-    All champions are shown with the prompts and seeds of the last one, as far as they were rendered.
+    All champions are shown with the prompts and seeds of the last one, as far as they were rendered. Returns the
+    stable address within the store.
     """
-    history = ledger.promotions(model)
-    if not history:
-        raise LedgerError(f"{model} has no champion yet")
-    name = model_page_name(model, history[-1].number)
-    page = write_model_page(ledger.store, model, [_entry(ledger, item, history[-1]) for item in history])
-    ledger.store.create(name, page.encode())
-    return name
+    latest = f"models/{model}/pages/{LATEST}"
+    while True:
+        history = ledger.promotions(model)
+        if not history:
+            raise LedgerError(f"{model} has no champion yet")
+        entries = [_entry(ledger, item, history[-1]) for item in history]
+        page = write_model_page(ledger.store, model, entries).encode()
+        ledger.store.create(model_page_name(model, history[-1].number), page)
+        ledger.store.rewrite(latest, page)
+        # Two may write at once: whoever was second and knew less writes once more.
+        if len(ledger.numbered(f"models/{model}/promotions/")) == len(history):
+            return latest
 
 
 def _entry(ledger: Ledger, promotion: Promotion, last: Promotion) -> ChampionEntry:

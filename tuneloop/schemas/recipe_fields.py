@@ -37,6 +37,15 @@ class Cadence(FrozenModel):
         return min(max(age_s * self.share_of_age, self.floor_s), self.ceiling_s)
 
 
+class LocalPipeline(FrozenModel):
+    """What runs a trainer's weights on one's own machine, with diffusers."""
+
+    name: str
+    """Class of the pipeline."""
+    base: str
+    """The base model, at Hugging Face."""
+
+
 class BaseRecipe(FrozenModel):
     """The part of a recipe that the pipeline itself needs to know."""
 
@@ -54,6 +63,9 @@ class BaseRecipe(FrozenModel):
     """What the trainer's pages say about datasets."""
     example: ClassVar[dict[str, JsonValue]]
     """The fields that it demands, for images of a subject that `{trigger}` stands for."""
+
+    local_pipeline: ClassVar[LocalPipeline | None] = None
+    """What runs its weights; None where they stay at the provider."""
 
     form_fields: ClassVar[Mapping[str, str]] = {}
     """Where settings are that the run form has by another name, such as `advance_parameters.steps`."""
@@ -116,7 +128,7 @@ class AdoptedRecipe(BaseRecipe):
         trainer: Any = (Literal[name], name)
         adopted = create_model(f"Adopted{recipe.__name__}", __base__=cls, trainer=trainer)
         adopted.provider, adopted.services = recipe.provider, recipe.services
-        adopted.edit_pairs = recipe.edit_pairs
+        adopted.edit_pairs, adopted.local_pipeline = recipe.edit_pairs, recipe.local_pipeline
         return adopted
 
 

@@ -58,8 +58,8 @@ def checked_marker(text: str) -> str:
 
 def checked_page(text: str) -> str:
     """Return the name of a page that is written anew. Raises `StoreError` for anything that is written once."""
-    if not text.startswith("pages/") and not text.endswith("/latest.html"):
-        raise StoreError(f"{text!r} stays: only what is below pages/ or called latest.html may be rewritten.")
+    if not text.startswith("pages/") and not (text.startswith("models/") and text.endswith(".html")):
+        raise StoreError(f"{text!r} stays: only what is below pages/ and pages of models may be rewritten.")
     return checked_name(text)
 
 
@@ -100,9 +100,10 @@ class Store(ABC):
 
     @abstractmethod
     def rewrite(self, name: str, data: bytes) -> None:
-        """Write a page of a stable address, whatever was there: below `pages/`, or `…/latest.html`.
+        """Write a page, whatever was there: below `pages/`, or of a model, such as `models/…/latest.html`.
 
-        Nothing else in a store is ever overwritten, and nothing is decided by such a page: the last writer wins.
+        A page shows what records say, and may say more than when it was first written. Nothing else in a store is
+        ever overwritten, and nothing is decided by a page: the last writer wins.
         """
 
     @abstractmethod

@@ -284,7 +284,7 @@ class CachingS3Store(S3Store):
             return data
 
     def _put(self, name: str, data: bytes) -> None:
-        if len(data) > _MAX_OBJECT_BYTES or not name.startswith(_CACHED) or name.endswith("/latest.html"):
+        if len(data) > _MAX_OBJECT_BYTES or not name.startswith(_CACHED) or name.endswith(".html"):
             return
         with self._lock:
             self._bytes += len(data) - len(self._cache.pop(name, b""))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuneloop.datasets.checks.dataset_checks import by_folder
 from tuneloop.evaluation.reports.images import thumbnail_address
-from tuneloop.evaluation.reports.template import fill_markdown
+from tuneloop.evaluation.reports.template import fill_template
 from tuneloop.schemas.dataset import DatasetDifference, DatasetItem, DatasetManifest, Sha256
 from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, usability, warnings_in
 from tuneloop.schemas.shown_text import in_markdown
@@ -37,7 +37,7 @@ def write_dataset_page(
     picked = _picked(items)
     difference = DatasetDifference.between(champion_manifest, manifest) if manifest and champion_manifest else None
     folders = Counter(item.file_name.rpartition("/")[0] for item in items)
-    return fill_markdown(
+    return fill_template(
         "dataset.md",
         errors=errors_in(findings),
         warnings=warnings_in(findings),

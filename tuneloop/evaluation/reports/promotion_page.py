@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from tuneloop.datasets.store import image_name, manifest_name
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
+from tuneloop.evaluation.reports.answer import MARKERS
 from tuneloop.evaluation.reports.images import embed
 from tuneloop.evaluation.reports.report import DecisionReport, is_copy, observations
 from tuneloop.evaluation.reports.scores import ScoreTable, largest_changes
@@ -62,6 +63,10 @@ def write_page(store: Store, report: DecisionReport) -> str:
         store,
         script="script.js",
         report=report,
+        markers=MARKERS,
+        # Once it is promoted; a challenger that is champion already keeps its number.
+        version=(report.champion_history[-1].number if report.champion_history else 0) + 1,
+        prompt=_example_prompt(report),
         copy_threshold=f"{COPY_THRESHOLD:.0%}",
         scenes=[(prompt, list(same)) for prompt, same in groupby(pairs, key=lambda pair: pair.prompt)],
         images=embed(store, [cell.name for pair in pairs for cell in pair.cells if cell.name]),
@@ -77,6 +82,11 @@ def write_page(store: Store, report: DecisionReport) -> str:
             if name != "weights"
         ],
     )
+
+
+def _example_prompt(report: DecisionReport) -> str:
+    """A prompt of the plan, as it is typed in Python."""
+    return repr(truncate(report.challenger.images[0].prompt, _PROMPT_CHARACTERS))
 
 
 def _pairs(report: DecisionReport) -> Iterator[_Pair]:

@@ -13,9 +13,10 @@ from tuneloop.errors import ObjectNotFound
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.scores import ScoreTable
-from tuneloop.evaluation.reports.template import fill_markdown
+from tuneloop.evaluation.reports.template import LATEST, fill_template
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
+from tuneloop.schemas.recipe_fields import LocalPipeline
 from tuneloop.schemas.records import AnyTrainingRecord, Collected, Promotion, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.storage.base import Store
@@ -36,6 +37,7 @@ class DecisionReport:
         cents: Price of the training in US cents, None if unknown.
         cents_per_image: Price of one of the challenger's images in US cents, None if unknown.
         decision: Name of the decision record within the store, None where it is not known yet.
+        local_pipeline: What runs the challenger's weights on one's own machine, None where nothing is known to.
     """
 
     run: RunRecord
@@ -52,6 +54,7 @@ class DecisionReport:
     cents_per_image: float | None = None
     decision: str | None = None
     decided_by: str = "the gate"
+    local_pipeline: LocalPipeline | None = None
 
     @property
     def outcome(self) -> str:
@@ -89,6 +92,11 @@ def page_name(run: RunRecord, against: int) -> str:
     return report_name(run, against).removesuffix(".md") + ".html"
 
 
+def latest_page_name(model: str) -> str:
+    """Name of a copy of the newest page of a model's decisions within the store: it stays the same."""
+    return f"models/{model}/reports/{LATEST}"
+
+
 def observations(image: EvaluatedImage) -> str | None:
     """What is wrong with an image; None where nothing is."""
     copy = f"copies a training image: {image.copied:.0%} of it is the same" if is_copy(image) else None
@@ -116,7 +124,7 @@ def write_report(store: Store, report: DecisionReport) -> str:
         wrong = observations(image)
         return f"{rendered} {in_markdown(wrong)}" if wrong else rendered
 
-    return fill_markdown(
+    return fill_template(
         "report.md",
         report=report,
         page=page_name(report.run, report.current_champion.number if report.current_champion else 0),

@@ -19,7 +19,7 @@ from tuneloop.evaluation.reports.listing import list_pages
 from tuneloop.evaluation.reports.template import fill_page
 from tuneloop.storage.base import Store, is_name
 
-_PAGE = re.compile(r"models/[^/]+/(?:reports|pages)/[^/]+\.html")
+_PAGE = re.compile(r"(?:models/[^/]+/(?:reports|pages)|pages)/[^/]+\.html")
 _IMAGE = re.compile(r"renders/[^/]+/[^/]+\.(?:png|jpg|jpeg|webp)|images/[0-9a-f]{64}")
 _FORMATS = (
     (re.compile(b"\x89PNG\r\n"), "image/png"),

@@ -42,8 +42,8 @@ def fill_page(template: str, store: Store, *, script: str | None = None, **value
     )
 
 
-def fill_markdown(template: str, **values: object) -> str:
-    """Fill a template of markdown with values."""
+def fill_template(template: str, **values: object) -> str:
+    """Fill a template of markdown, or of a part of a page, with values."""
     return _ENVIRONMENT.get_template(template).render(**values)
 
 

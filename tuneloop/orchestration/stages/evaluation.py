@@ -114,6 +114,7 @@ def _compare(
         cents_per_image=ctx.limits.price_of_image(run.plan.service),
         decision=f"{ctx.ledger.decision_folder(run)}{number:04d}.json",
         decided_by=GATE,
+        local_pipeline=ctx.recipe(run).local_pipeline,
         result=apply_gate(
             challenger, champion, run.plan.gate, is_current_champion=current is not None and other is None
         ),

@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
 from tuneloop.errors import TrainingFailed, TuneloopError
+from tuneloop.evaluation.reports.answer import show_answer
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.approvals import request_review
@@ -18,6 +19,7 @@ from tuneloop.orchestration.run_request import RunRequest, repeated_reason
 from tuneloop.orchestration.stages.evaluation import evaluate
 from tuneloop.orchestration.stages.evaluation_costs import account_of
 from tuneloop.orchestration.stages.training import train
+from tuneloop.registry.promotions import GATE
 from tuneloop.schemas.records import Collected, Decision, RunRecord
 from tuneloop.schemas.training import Submission
 
@@ -32,6 +34,8 @@ def promote(
     name = name or weights.name
     if decision.verdict == "promote" and run.visibility != "unchanged":
         tasks.set_visibility(ctx, Submission.of(weights), public=run.visibility == "public")
+    if decision.decided_by != GATE:
+        _show_answer(ctx, decision)
     ctx.ledger.unmark(run)
     label_run(run.model, LABEL_OF[decision.verdict])
     if decision.verdict == "undecided":
@@ -42,6 +46,13 @@ def promote(
         )
     outcome = "Promoted" if decision.verdict == "promote" else "Not promoted"
     return Completed(message=f"{outcome} ({name}). {decision.reason}")
+
+
+def _show_answer(ctx: RunContext, decision: Decision) -> None:
+    try:
+        show_answer(ctx.store, decision)
+    except TuneloopError as error:
+        get_run_logger().warning("the report does not show the answer: %s", error)
 
 
 def _is_applied(ctx: RunContext, run: RunRecord, weights: Collected, decision: Decision) -> bool:

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 
 from tuneloop.schemas.dataset import DatasetRequirements, ImageFormat
 from tuneloop.schemas.frozen import FrozenModel
-from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.schemas.recipe_fields import BaseRecipe, LocalPipeline
 from tuneloop.schemas.render_settings import ServiceSettings
 
 _ZIP_LIMIT_ELSEWHERE = 100_000_000
@@ -160,6 +160,9 @@ class FluxLoraRecipe(_SegmindRecipe):
 
     base_model: ClassVar[str] = "FLUX"
     theme: ClassVar[str] = "FLUX"
+    local_pipeline: ClassVar[LocalPipeline | None] = LocalPipeline(
+        name="FluxPipeline", base="black-forest-labs/FLUX.1-dev"
+    )
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (FluxDevRender, ModelEndpointRender)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         recommended_formats=_USUAL_FORMATS,
@@ -191,6 +194,9 @@ class KontextLoraRecipe(_SegmindRecipe):
 
     base_model: ClassVar[str] = "FLUX"
     theme: ClassVar[str] = "KONTEXT"
+    local_pipeline: ClassVar[LocalPipeline | None] = LocalPipeline(
+        name="FluxKontextPipeline", base="black-forest-labs/FLUX.1-Kontext-dev"
+    )
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     edit_pairs: ClassVar[bool] = True
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
@@ -214,6 +220,9 @@ class QwenLoraRecipe(_SegmindRecipe):
 
     base_model: ClassVar[str] = "QWEN"
     theme: ClassVar[str] = "QWEN"
+    local_pipeline: ClassVar[LocalPipeline | None] = LocalPipeline(
+        name="QwenImagePipeline", base="Qwen/Qwen-Image"
+    )
     services: ClassVar[tuple[type[ServiceSettings], ...]] = (ModelEndpointRender,)
     profile: ClassVar[DatasetRequirements] = DatasetRequirements(
         recommended_formats=_USUAL_FORMATS, recommended_max_zip_bytes=_ZIP_LIMIT_ELSEWHERE
