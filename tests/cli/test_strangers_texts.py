@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from tuneloop.cli.account_status import show_untracked
-from tuneloop.cli.show_models import history_table, overview
+from tuneloop.cli.show_models import overview, show_history
 from tuneloop.cli.store_status import in_flight
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
@@ -93,8 +93,11 @@ def test_models_and_errors_are_shown_as_they_are(text: str, capsys: pytest.Captu
     known |= dict.fromkeys(("key", "dataset_digest"), "0" * 64) | {"sha256": None}
     known |= dict.fromkeys(("reason", "decided_by", "job_id", "report", "decision"), text)
     promotion = Promotion.model_construct(account=Account(provider="segmind", label="default"), **known)
-    sent = printed(overview([summary]), history_table(text, [promotion]), shown(text))
-    assert not _OBEYED.search(sent)
+    console = Console(file=io.StringIO(), width=300)
+    show_history(console, text, [promotion])
+    assert isinstance(console.file, io.StringIO)
+    sent = printed(overview([summary]), shown(text))
+    assert not _OBEYED.search(sent + console.file.getvalue())
     say(f"tuneloop: {text}\nand more", err=True)
     said = capsys.readouterr().err
     assert not _OBEYED.search(said)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tuneloop.cli.terminal import print_text, shown
 from tuneloop.ledger.ledger import Ledger
@@ -31,7 +32,7 @@ def show_models(ledger: Ledger, model: str | None, console: Console) -> tuple[An
     store = ledger.store.uri
     if model is not None:
         history = champion_history(ledger, model)[::-1]
-        console.print(history_table(model, history))
+        show_history(console, model, history)
         for run, pending in pending_reviews(ledger, model):
             print_text(console, shown(_pending(ledger, run, pending)))
         return {
@@ -88,16 +89,14 @@ def _pending(ledger: Ledger, run: RunRecord, pending: Decision) -> str:
     return f"Undecided: {job} (run {run.flow_run}). {pending.reason} {decide}{report}"
 
 
-def history_table(model: str, history: list[Promotion]) -> Table:
-    """The champions of a model."""
-    table = Table("no.", "since (UTC)", "champion", title=shown(f"Champions of {model}"), show_lines=True)
-    table.columns[1].no_wrap = True
-    table.columns[2].overflow = "fold"
+def show_history(console: Console, model: str, history: list[Promotion]) -> None:
+    """Print the champions of a model, a block each: names of files fit no table."""
+    print_text(console, shown(f"Champions of {model}", "bold"))
     for item in history:
-        table.add_row(
-            str(item.number), f"{item.created_at:%Y-%m-%d %H:%M}", shown("\n".join(_champion_lines(item)))
+        print_text(
+            console, Text.assemble((f"v{item.number}", "bold"), f" since {item.created_at:%Y-%m-%d %H:%M} UTC")
         )
-    return table
+        print_text(console, shown("\n".join(f"  {line}" for line in _champion_lines(item))))
 
 
 def _champion_lines(item: Promotion) -> list[str]:

@@ -33,13 +33,15 @@ def print_text(console: Console, text: Text) -> None:
 
 
 def _wrapped(line: Text, width: int) -> Iterable[Text]:
-    """Rich's own wrapping breaks a word that is longer than a line."""
-    starts = [0]
+    """Wrap a line, indented as it begins. Rich's own wrapping breaks a word that is longer than a line."""
+    indent = len(line.plain) - len(line.plain.lstrip())
+    starts, room = [indent], width - indent
     for word in re.finditer(r"\S+", line.plain):
-        if word.end() - starts[-1] > width and word.start() > starts[-1]:
+        if word.end() - starts[-1] > room and word.start() > starts[-1]:
             starts.append(word.start())
-    for piece in line.divide(starts[1:]):
+    for piece in line.divide(starts)[1:]:
         piece.rstrip()
+        piece.pad_left(indent)
         yield piece
 
 
