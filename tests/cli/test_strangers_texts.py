@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from tuneloop.cli.account_status import show_untracked
+from tuneloop.cli.plan import show_plan
 from tuneloop.cli.show_models import overview, show_history
 from tuneloop.cli.store_status import in_flight
 from tuneloop.cli.terminal import say, shown
@@ -116,6 +117,10 @@ def test_plan_is_neither_markup_nor_html_nor_obeyed(text: str) -> None:
     assert "<img" not in page
     assert not re.search(r"(?<!\\)!\[|(?<!\\)\]\(|(?<!\\)`", page)
     assert not _OBEYED.search(printed(Markdown(page)))
+    console = Console(file=io.StringIO(), width=300)
+    show_plan(plan, console)
+    assert isinstance(console.file, io.StringIO)
+    assert not _OBEYED.search(console.file.getvalue())
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "plain", "R&D <3", "&lt;b&gt;"])

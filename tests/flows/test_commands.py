@@ -150,10 +150,10 @@ def test_adopting_what_is_not_there_or_not_ready_says_so(
     job_id = submit_elsewhere(open_provider(stack.credentials_slug), recipe, archive, "made-elsewhere")
     early = tuneloop(stack, "adopt", "too-early", "--job-id", job_id)
     assert early.returncode == 1
-    assert "only one that is ready to render can be adopted" in early.stdout
+    assert "only one that is ready to render can be adopted" in early.stderr
     absent = tuneloop(stack, "adopt", "too-early", "--job-id", "nobody")
     assert absent.returncode == 2
-    assert "has no fine-tune nobody" in absent.stdout
+    assert "has no fine-tune nobody" in absent.stderr
     assert ledger.champion("too-early") is None
 
 

@@ -71,3 +71,5 @@ def test_command_that_runs_a_flow_leaves_nothing_but_the_runs_log(stack: Stack, 
     log = [line for line in done.stderr.splitlines() if STAMP.match(line)]
     assert log
     assert all(OF_THE_RUN.match(line) for line in log), done.stderr
+    assert done.stderr.splitlines()[len(log) :][0].startswith("tuneloop: segmind has no fine-tune nobody")
+    assert "Traceback" not in done.stderr

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from tuneloop import __version__
 from tuneloop.cli import models, project, stores
-from tuneloop.cli.exit_codes import REFUSED, USAGE, exit_code_of
+from tuneloop.cli.exit_codes import USAGE, exit_code_of
 from tuneloop.cli.options import (
     SET_STORE,
     Accounts,
@@ -232,26 +232,21 @@ def adopt(  # noqa: PLR0913 - what a fine-tune needs that nobody here has made
 ) -> None:
     """Import a fine-tune that was made elsewhere: its weights, an evaluation, a champion. Nothing is trained."""
     use_server(emits=True)
-    from tuneloop.orchestration.deployment_files import flow_of
+    from tuneloop.cli.adopt import run_adoption
     from tuneloop.providers.registry import recipe_type, row_of
     from tuneloop.schemas.recipe_fields import trainer_of
 
     recipe = recipe_type(provider, trainer)
-    adopt_model: Any = flow_of("flows/adopt_model.py:adopt_model")
-    state = adopt_model(
-        model=model,
-        job_id=job_id,
-        trainer=trainer_of(recipe),
-        trigger_word=trigger_word,
-        dataset=str(dataset) if dataset else None,
-        store=named_store(store),
-        credentials=credentials or f"{row_of(recipe.provider).credentials}/default",
-        return_state=True,
-    )
-    tell({"model": model, "state": state.name, "message": state.message}, state.message, as_json=as_json)
-    if not state.is_completed():
-        error = state.result(raise_on_failure=False)
-        sys.exit((exit_code_of(error) if isinstance(error, Exception) else None) or REFUSED)
+    parameters = {
+        "model": model,
+        "job_id": job_id,
+        "trainer": trainer_of(recipe),
+        "trigger_word": trigger_word,
+        "dataset": str(dataset) if dataset else None,
+        "store": named_store(store),
+        "credentials": credentials or f"{row_of(recipe.provider).credentials}/default",
+    }
+    sys.exit(not run_adoption(parameters, as_json=as_json))
 
 
 app.add_typer(project.app)

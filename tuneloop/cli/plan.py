@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.markdown import Markdown
+from rich.console import Console
+from rich.text import Text
 
-from tuneloop.cli.terminal import console_for, print_json
+from tuneloop.cli.terminal import print_json, print_text, shown
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.plan import RunPlan
 from tuneloop.orchestration.context import open_context
 from tuneloop.orchestration.deployment_files import check_file, flow_of, resolved
-from tuneloop.orchestration.run_request import RunRequest, build_plan, plan_markdown
+from tuneloop.orchestration.run_request import RunRequest, build_plan, plan_changes, plan_rows
 from tuneloop.settings import Settings
 
 _ENTRYPOINT = "flows/retrain_model.py:retrain_model"
@@ -36,8 +37,18 @@ def show_plans(path: Path, *, as_json: bool) -> None:
         raise ConfigurationError(f"{path} has no deployment of {_ENTRYPOINT}; name the file of a model")
     if as_json:
         print_json([plan.model_dump(mode="json") for plan in plans])
+        return
     for plan in plans:
-        console_for(as_json=as_json).print(Markdown(plan_markdown(plan)))
+        show_plan(plan, Console())
+
+
+def show_plan(plan: RunPlan, console: Console) -> None:
+    """Print what would be submitted, why, and at what price."""
+    print_text(console, Text.assemble(shown(plan.model, "bold"), ": ", plan.action))
+    for name, value in plan_rows(plan):
+        print_text(console, Text.assemble("  ", (f"{name}: ", "dim"), shown(" ".join(value.split()))))
+    for name, value in plan_changes(plan):
+        print_text(console, Text.assemble((f"{name}: ", "bold"), shown(" ".join(value.split()))))
 
 
 def _plan(entry: dict[str, Any]) -> RunPlan:

@@ -16,6 +16,7 @@ from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_e
 _QUEUED = {
     "Scheduled": "Waiting for a worker.",
     "Pending": "Starting.",
+    "Submitting": "Starting.",
     "Late": "Waiting for a worker. Is one up? `tuneloop up` starts one.",
     "Running": "Running.",
     "Resuming": "Resuming.",

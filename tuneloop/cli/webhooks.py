@@ -23,7 +23,7 @@ def show_addresses(credentials: list[str], public_url: str) -> None:
         say(address)
         steps = row_of(account.provider).webhook_steps
         for line in steps(account.announced == address, account.secret is not None):
-            say(f"- {line}")
+            say(f"  {line}")
     say(
         "Keep an address secret: whoever knows it can cause a sensor run of the account every "
         f"{PAUSE_S:.0f} seconds, and nothing else."

@@ -141,9 +141,9 @@ def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.summary}")
 
 
-def plan_markdown(plan: RunPlan) -> str:
-    """The plan as markdown, for the run page and the terminal."""
-    rows = [
+def plan_rows(plan: RunPlan) -> list[tuple[str, str]]:
+    """What a plan says, each with its name."""
+    return [
         ("training", plan.summary),
         ("reasons", "; ".join(plan.reasons) or "nothing has changed"),
         ("price of the training", plan.price),
@@ -152,17 +152,29 @@ def plan_markdown(plan: RunPlan) -> str:
         ("dataset", f"{plan.images} images"),
         ("training key", plan.key),
     ]
+
+
+def plan_changes(plan: RunPlan) -> list[tuple[str, str]]:
+    """The files that differ from the champion's dataset, by what has become of them."""
+    if plan.difference is None:
+        return []
+    changed = {
+        "Added": plan.difference.added,
+        "Removed": plan.difference.removed,
+        "Caption changed": plan.difference.captions_changed,
+    }
+    return [(what, _names(names)) for what, names in changed.items() if names]
+
+
+def plan_markdown(plan: RunPlan) -> str:
+    """The plan as markdown, for the run page."""
     lines = [f"# {in_markdown(f'{plan.model}: {plan.action}')}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {in_markdown(value)} |" for name, value in rows]
-    if plan.difference is not None:
-        lines += _names("Added", plan.difference.added)
-        lines += _names("Removed", plan.difference.removed)
-        lines += _names("Caption changed", plan.difference.captions_changed)
+    lines += [f"| {name} | {in_markdown(value)} |" for name, value in plan_rows(plan)]
+    for name, value in plan_changes(plan):
+        lines += ["", f"**{name}:** {in_markdown(value)}"]
     return "\n".join(lines) + "\n"
 
 
-def _names(title: str, names: tuple[str, ...]) -> list[str]:
-    if not names:
-        return []
+def _names(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ["", f"**{title}:** {', '.join(in_markdown(name) for name in names[:_NAMES_SHOWN])}{more}"]
+    return f"{', '.join(names[:_NAMES_SHOWN])}{more}"

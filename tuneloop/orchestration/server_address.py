@@ -48,8 +48,10 @@ def send_events() -> None:
         return
     from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
 
-    # Prefect's own way to look which there are; its `instance()` would make one, and a server for it.
-    for worker in list(EventsWorker._instances.values()):  # type: ignore[misc]  # noqa: SLF001
+    # Prefect's own way to look which there are; its `instance()` would make one, and a server for it. Among them
+    # are services of other kinds, such as the one for logs, which is empty only once it is stopped.
+    services = list(EventsWorker._instances.values())  # type: ignore[misc]  # noqa: SLF001
+    for worker in (each for each in services if isinstance(each, EventsWorker)):
         sending = threading.Thread(target=worker.wait_until_empty, daemon=True)
         sending.start()
         sending.join(_LONGEST_SENDING_S)
@@ -71,6 +73,8 @@ def trouble_with_server(error: Exception) -> str | None:
     """One line for a server that does not respond or rejects; None for any other error."""
     import httpx  # noqa: PLC0415 - only where something has gone wrong
 
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # as a flow of ours is told that the server is not there
     if not isinstance(error, httpx.HTTPError):
         return None
     place = urlsplit(server_url() or "")
