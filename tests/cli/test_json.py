@@ -15,7 +15,7 @@ from tuneloop.cli.app import app
 from tuneloop.storage.identity import create_store
 from tuneloop.storage.local import LocalDirectory
 
-TELL_NOTHING_AT_THEIR_END = {"emulator", "init", "up", "webhooks"}
+TELL_NOTHING_AT_THEIR_END = {"emulator", "init", "up"}
 """They ask questions, or run until they are interrupted."""
 WRITES_A_FILE = "demo"
 

@@ -205,13 +205,13 @@ def test_model_at_bfl_is_a_persons_to_judge_and_renders_nothing_once_it_is_delet
     assert "with `tuneloop review" in said
     decided = tuneloop(stack, "review", at_bfl.model, "--reject", "--reason", "older is better", "--store", slug)
     assert decided.returncode == 0, decided.stderr
-    assert f"{at_bfl.model}: the champion stays.\nReport: s3://" in decided.stdout
+    assert f"{at_bfl.model}: the champion stays.\nReport: http" in decided.stdout
     assert reigning(ledger, at_bfl.model).number == 1
 
     bill = Bill(bfl)
     gone: dict[str, Any] = {"json": {"finetune_id": job_id}, "headers": {"x-key": bfl.api_key}}
     assert requests.post(f"{bfl.url}/v1/delete_finetune", **gone, timeout=30).ok
     code, _, said = at_bfl.generate(tmp_path, "--seed", "7")
-    assert (code, bill.images) == (2, 0)
+    assert (code, bill.images) == (1, 0)
     assert "there is no such fine-tune" in said or "not ready" in said
     assert "Traceback" not in said

@@ -51,7 +51,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def shown(*credentials: str, public_url: str = PUBLIC) -> str:
     with redirect_stdout(io.StringIO()) as page:
-        show_addresses(list(credentials), public_url)
+        show_addresses(list(credentials), public_url, as_json=False)
     return page.getvalue()
 
 

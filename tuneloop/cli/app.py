@@ -13,6 +13,7 @@ from tuneloop import __version__
 from tuneloop.cli import models, project, stores
 from tuneloop.cli.exit_codes import USAGE, exit_code_of
 from tuneloop.cli.options import (
+    BY_ADDRESS,
     SET_STORE,
     Accounts,
     Json,
@@ -144,13 +145,16 @@ def webhooks(
     ] = None,
     *,
     show: Annotated[bool, typer.Option("--print-urls", help="Print what to paste where, and end.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Receive webhooks. They only trigger a poll; the API's state is what is recorded."""
+    if as_json and not show:
+        raise ConfigurationError("--json: only --print-urls has something to print; leave it out")
     use_server(emits=not show)
     if show:
         from tuneloop.cli.webhooks import show_addresses
 
-        show_addresses(credentials or [], public_url or f"http://{host}:{port}")
+        show_addresses(credentials or [], public_url or f"http://{host}:{port}", as_json=as_json)
         return
     from tuneloop.orchestration.webhooks import serve_webhooks
 
@@ -207,7 +211,7 @@ def status(store: StoreOrAddress = None, credentials: Accounts = None, *, as_jso
         from tuneloop.cli.store_status import show_store
 
         sys.exit(show_store(store, as_json=as_json))
-    use_server()
+    use_server(instead=BY_ADDRESS)
     from tuneloop.cli.status import show_status
 
     sys.exit(show_status(store, credentials or [], as_json=as_json))

@@ -23,6 +23,7 @@ from tuneloop.demo.scenario import Outcome, parameters_for, run_once, set_parame
 from tuneloop.demo.stack import Stack, StoreKind, fresh_folder, running_stack
 from tuneloop.orchestration.automations import create_automations
 from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.events import LABEL_OF
 from tuneloop.orchestration.server_address import send_no_events
 from tuneloop.providers.registry import TRAINERS
 
@@ -115,7 +116,8 @@ def _summary(console: Console, outcomes: list[Outcome], *, stay: bool) -> None:
     table = Table("run", "paid", "weights", "decision")
     for item in outcomes:
         weights = f"{item.weights['size_bytes']:,} bytes" if item.weights else "none new"
-        table.add_row(item.name, str(item.paid_trainings), weights, shown(item.decision or "none needed"))
+        decision = LABEL_OF[item.decision] if item.decision else "none needed"
+        table.add_row(item.name, str(item.paid_trainings), weights, decision)
     console.print()
     console.print(table)
     for item in outcomes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from tuneloop.cli.options import Json, Model, Reason, Store, StoreOrAddress, Version, named_store
+from tuneloop.cli.options import BY_ADDRESS, Json, Model, Reason, Store, StoreOrAddress, Version, named_store
 from tuneloop.cli.panels import DECIDE, LOOK, USE
 from tuneloop.cli.terminal import console_for, print_json, tell
 from tuneloop.errors import ConfigurationError
@@ -23,13 +23,13 @@ app = typer.Typer()
 _DECIDED_BY = "a person, at the command line"
 
 
-def _ledger(store: str | None, *, emits: bool = False) -> Ledger:
+def _ledger(store: str | None, *, emits: bool = False, instead: str = "") -> Ledger:
     store = named_store(store)
     if is_address(store):
         raise ConfigurationError(
-            f"{store}: this command needs the store's block; an address will do for models, pull and status"
+            f"{store}: this command needs the store's block; models, reports, pull and status take an address"
         )
-    use_server(emits=emits)
+    use_server(emits=emits, instead=instead)
     from tuneloop.ledger.ledger import Ledger
     from tuneloop.orchestration.blocks import open_store
 
@@ -40,7 +40,7 @@ def _read_only_ledger(store: str | None) -> Ledger:
     """The ledger of a store that is only read; one that is named by its address needs no Prefect."""
     store = named_store(store)
     if not is_address(store):
-        return _ledger(store)
+        return _ledger(store, instead=BY_ADDRESS)
     from tuneloop.cli.store_address import store_at
     from tuneloop.ledger.ledger import Ledger
 

@@ -9,6 +9,8 @@ import typer
 SET_STORE = "[default: $TUNELOOP_STORE]"
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
+BY_ADDRESS = "; or name the store by its address, such as --store file:///folder"
+"""What a command may be told in place of a server, if it only looks."""
 Store = Annotated[str | None, typer.Option(help=f"The store's block. {SET_STORE}")]
 StoreOrAddress = Annotated[
     str | None, typer.Option(help=f"The store's block, or its address: file:///… or s3://…. {SET_STORE}")

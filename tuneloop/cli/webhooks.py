@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tuneloop.cli.terminal import say
+from tuneloop.cli.terminal import tell
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.webhooks import webhook_accounts
 from tuneloop.providers.registry import row_of
 from tuneloop.webhooks.receiver import PAUSE_S
 
 
-def show_addresses(credentials: list[str], public_url: str) -> None:
+def show_addresses(credentials: list[str], public_url: str, *, as_json: bool) -> None:
     """Print each account's address, and what to do with it. An account without a path is given one.
 
     Raises:
@@ -17,19 +17,21 @@ def show_addresses(credentials: list[str], public_url: str) -> None:
     """
     if not public_url.startswith(("https://", "http://")):
         raise ConfigurationError(f"--public-url must start with https:// or http://, not {public_url[:20]!r}")
+    lines, document = [], []
     for account in webhook_accounts(credentials):
         address = account.url(public_url)
-        say(f"{account.credentials} ({account.account})")
-        say(address)
-        steps = row_of(account.provider).webhook_steps
-        for line in steps(account.announced == address, account.secret is not None):
-            say(f"  {line}")
-    say(
+        steps = row_of(account.provider).webhook_steps(account.announced == address, account.secret is not None)
+        lines += [f"{account.credentials} ({account.account})", address, *(f"  {step}" for step in steps)]
+        document.append(
+            {"credentials": account.credentials, "account": account.account, "address": address, "steps": steps}
+        )
+    lines.append(
         "Keep an address secret: whoever knows it can cause a sensor run of the account every "
         f"{PAUSE_S:.0f} seconds, and nothing else."
     )
     if not public_url.startswith("https://"):
-        say(
+        lines.append(
             f"{public_url} cannot be reached from outside or is not encrypted: name the https address that "
             "providers reach with --public-url."
         )
+    tell(document, *lines, as_json=as_json)

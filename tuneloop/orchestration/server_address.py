@@ -17,18 +17,19 @@ _NAME = "PREFECT_API_URL"
 _LONGEST_SENDING_S = 15
 
 
-def use_server(*, emits: bool = False) -> None:
+def use_server(*, emits: bool = False, instead: str = "") -> None:
     """Raise `ConfigurationError` without a Prefect server, before Prefect is imported or anything is written.
 
     Args:
         emits: The command has events of its own to send.
+        instead: What else one may do, for a command that has a way without a server.
     """
     if _NAME not in os.environ and (own := own_server(Path())) is not None:
         os.environ[_NAME] = own
     if named_server() is None:
         raise ConfigurationError(
             f"{_NAME} is not set, so there is no Prefect server to speak to. Run `tuneloop up` in the folder of a "
-            f"project, or `prefect server start` and then `prefect config set {_NAME}=http://127.0.0.1:4200/api`"
+            f"project, or `prefect server start` and then `prefect config set {_NAME}=http://127.0.0.1:4200/api`{instead}"
         )
     if not emits:
         send_no_events()
