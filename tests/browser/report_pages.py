@@ -12,8 +12,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import launch
 from tests.evaluation.evidence import PROMPTS, World, promotions
+from tests.evaluation.overview import overview_of
 from tuneloop.demo.samples import copy_samples
+from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.model_page import ChampionEntry, write_model_page
+from tuneloop.evaluation.reports.models_page import MODELS_PAGE, write_models_page
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
@@ -73,9 +76,16 @@ def _written(folder: Path) -> dict[str, str]:
         for each, drawn in zip(promotions(world.old.digest), (good, short, good), strict=True)
     ]
     texts["pages/model"] = write_model_page(world.store, "robot", reigns)
+    overview = overview_of(8)
+    samples_shown = [thumbnail_address(world.store.read(image.name), 112) for image in good.images if image.name]
+    shown = dict(
+        zip((each.model for each in overview.models if each.page), filter(None, samples_shown), strict=False)
+    )
     addresses = {}
-    for name, text in texts.items():
-        file = world.root / "models" / "robot" / f"{name}.html"
+    files = {f"models/robot/{name}.html": text for name, text in texts.items()}
+    files[MODELS_PAGE] = write_models_page(world.store, overview, shown)
+    for name, text in files.items():
+        file = world.root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
         addresses[file.stem] = file.as_uri()

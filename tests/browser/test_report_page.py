@@ -13,7 +13,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.conftest import draw_images
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tests.evaluation.hostile import HOSTILE
+from tests.evaluation.overview import overview_of
+from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
+from tuneloop.evaluation.reports.models_page import MODELS_PAGE, write_models_page
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import DecisionReport, page_name
 from tuneloop.schemas.evaluation import EvaluatedImage
@@ -77,6 +80,14 @@ def model(world: World, evidence: DecisionReport) -> str:
         ChampionEntry(third, evidence.champion),
     ]
     return kept(world, model_page_name("robot", 3), write_model_page(world.store, "robot", reigns))
+
+
+@pytest.fixture(scope="module")
+def models(world: World, evidence: DecisionReport) -> str:
+    shown = [world.store.read(image.name) for image in evidence.challenger.images if image.name]
+    overview = overview_of(8)
+    thumbnails = {each.model: thumbnail_address(shown[0], 112) or "" for each in overview.models if each.page}
+    return kept(world, MODELS_PAGE, write_models_page(world.store, overview, thumbnails))
 
 
 def serious(page: Page) -> list[str]:
@@ -157,7 +168,7 @@ def test_full_image_opens_from_the_store(page: Page, report: str, world: World) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 320])
-@pytest.mark.parametrize("which", ["report", "model"])
+@pytest.mark.parametrize("which", ["report", "model", "models"])
 def test_page_is_accessible(
     page: Page, scheme: str, width: int, which: str, request: pytest.FixtureRequest
 ) -> None:

@@ -12,11 +12,11 @@ from tuneloop.cli.terminal import print_text, shown
 from tuneloop.clock import now
 from tuneloop.errors import TuneloopError
 from tuneloop.ledger.accounts import check_origin
-from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.operations.status import orphaned_jobs
 from tuneloop.orchestration.blocks import open_account
-from tuneloop.schemas.spending import SpendingLimits, dollars
+from tuneloop.schemas.spending import Spending, SpendingLimits, dollars
 from tuneloop.schemas.training import JobStatus
 
 

@@ -66,6 +66,13 @@ def kept_origin(ledger: Ledger, account: Account) -> str | None:
     return newest.origin if newest else None
 
 
+def known_accounts(ledger: Ledger) -> list[Account]:
+    """The accounts that have paid for something in a store, by their slugs."""
+    slugs = sorted({name.split("/")[1] for name in ledger.store.names("accounts/")})
+    newest = (ledger.newest(f"accounts/{slug}/", AccountOrigin) for slug in slugs)
+    return [record.account for record in newest if record is not None]
+
+
 def check_origin(ledger: Ledger, account: Account, base_url: str) -> str | None:
     """Reject another origin for an account's label than the one the store knows, which is returned.
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError, CorruptRecord
@@ -19,39 +18,12 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.schemas.records import Claimed, RunRecord
 from tuneloop.schemas.render_settings import ServiceSettings
-from tuneloop.schemas.spending import WINDOW_DAYS, Purpose, Reservation, SpendingLimits, dollars, window_of
+from tuneloop.schemas.spending import WINDOW, Purpose, Reservation, Spending, SpendingLimits, dollars, window_of
 from tuneloop.schemas.training import Account
 
 _RELEASED = re.compile(r"(\d{4,})\.released")
-_WINDOW = timedelta(days=WINDOW_DAYS)
 _Listed = tuple[list[str], set[int]]
 """The slots of a window, and the numbers of the released ones."""
-
-
-@dataclass(frozen=True)
-class Spending:
-    """What is reserved and not released.
-
-    Attributes:
-        window: First day of the 30 days; `ends` is the first one after them.
-        cents: Sum of the known prices.
-        last: The last slot, released or not.
-        live: The slots that count, where all were read.
-    """
-
-    window: date
-    trainings_today: int
-    cents: int
-    last: Reservation | None
-    live: tuple[Reservation, ...] = ()
-
-    @property
-    def slots(self) -> int:
-        return self.last.number if self.last else 0
-
-    @property
-    def ends(self) -> date:
-        return self.window + _WINDOW
 
 
 class Budget:
@@ -218,7 +190,7 @@ class Budget:
     def newest_slots(self, count: int) -> list[Reservation]:
         """The last slots of this window and the one before, newest first."""
         window = window_of(now().date())
-        names = [name for day in (window - _WINDOW, window) for name in self._ledger.numbered(self._folder(day))]
+        names = [name for day in (window - WINDOW, window) for name in self._ledger.numbered(self._folder(day))]
         return [self._read(name) for name in reversed(names[-count:])]
 
     def spending(self, day: date) -> Spending:
@@ -226,8 +198,14 @@ class Budget:
         window = window_of(day)
         slots = [self._read(name) for name in self._ledger.numbered(self._folder(window))]
         live = tuple(slot for slot in slots if not self._ended_unpaid(slot))
-        today = sum(slot.day == day and slot.kind == "training" for slot in live)
-        return Spending(window, today, sum(slot.cents or 0 for slot in live), slots[-1] if slots else None, live)
+        days = [slot.day for slot in live if slot.kind == "training"]
+        cents, last = sum(slot.cents or 0 for slot in live), slots[-1] if slots else None
+        return Spending(window, days.count(day), cents, last, live, len(days))
+
+    def totals(self) -> Spending:
+        """What counts now, by the running sums: the last slot and the released ones are read, and no others."""
+        day = now().date()
+        return self._running_totals(day, self._listed(window_of(day)))
 
     def audit(self, window: date) -> None:
         """Release the slots whose training has ended unpaid."""
@@ -244,7 +222,7 @@ class Budget:
             for slot in map(self._read, names[seen:]):
                 if slot.kind == "training" and (slot.key, slot.attempt) == (purpose.key, purpose.attempt):
                     return slot
-            window, seen = window + _WINDOW, 0
+            window, seen = window + WINDOW, 0
         return None
 
     def _running_totals(self, day: date, listed: _Listed) -> Spending:
@@ -256,7 +234,9 @@ class Budget:
         slots = (self._read(names[number - 1]) for number in released if number <= len(names))
         back = [slot for slot in slots if self._ended_unpaid(slot)]
         today = last.trainings_by_day.get(day, 0) - sum(slot.day == day for slot in back)
-        return Spending(window_of(day), today, last.cents_so_far - sum(slot.cents or 0 for slot in back), last)
+        cents = last.cents_so_far - sum(slot.cents or 0 for slot in back)
+        trainings = sum(last.trainings_by_day.values()) - len(back)
+        return Spending(window_of(day), today, cents, last, trainings=trainings)
 
     def _ended_unpaid(self, slot: Reservation) -> bool:
         if slot.kind != "training":

@@ -22,7 +22,7 @@ from tuneloop.errors import (
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger.accounts import JobNameCache
 from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
-from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.evidence import (
     check_clock,
     follow_earlier_job,
@@ -36,7 +36,7 @@ from tuneloop.providers.base import DeliveredDataset, Price, Provider
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import Claimed, Held, Rejected, RunRecord, Submitted
-from tuneloop.schemas.spending import SpendingLimits, window_of
+from tuneloop.schemas.spending import Spending, SpendingLimits, window_of
 from tuneloop.schemas.training import JobList
 
 PROCESS = uuid4().hex

@@ -8,14 +8,14 @@ from typing import Literal
 from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
 from tuneloop.ledger.attempts import too_many_attempts
-from tuneloop.ledger.budget import Budget, Spending
+from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunRecord, Submitted, Trained
-from tuneloop.schemas.spending import SpendingLimits, dollars
+from tuneloop.schemas.spending import Spending, SpendingLimits, dollars
 
 _UNKNOWN = "not known: the provider publishes none"
 

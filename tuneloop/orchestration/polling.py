@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.runtime import deployment
 from prefect.states import Completed, Failed
 
 from tuneloop.clock import now
@@ -17,6 +18,7 @@ from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
+from tuneloop.orchestration.models_page import may_have_changed, update_models_page
 from tuneloop.orchestration.recovery import ResumeResult, resume_runs
 from tuneloop.orchestration.run_queries import note_cancelled
 from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, is_superseded, previous_tick
@@ -38,11 +40,12 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
         previous = previous_tick(client)
         results = [_poll_store(client, slug, previous, account) for slug in stores]
         delete_idle_runs(client, previous)
+        page_problems = _update_pages(client, stores, previous)
     in_progress = sum(tick.in_flight for tick, _ in results)
     idle = not any(resumed.any or tick.changes or tick.overdue for tick, resumed in results)
     if not idle:
         _publish_table(stores, results)
-    if problems := [problem for tick, _ in results for problem in tick.problems]:
+    if problems := [*(problem for tick, _ in results for problem in tick.problems), *page_problems]:
         return Failed(message="; ".join(problems))
     if idle:
         return Completed(name=IDLE, message=f"{in_progress} trainings in progress, no changes.")
@@ -72,6 +75,24 @@ def _poll_store(
         tick.problems.append(str(error) or type(error).__name__)
     tick.problems = [f"{slug}: {problem}" for problem in dict.fromkeys([*tick.problems, *resumed.problems])]
     return tick, resumed
+
+
+def _update_pages(client: SyncPrefectClient, stores: list[str], previous: datetime | None) -> list[str]:
+    """Write the pages of models anew that show something else by now. Returns what went wrong."""
+    if deployment.id is None:  # a tick that somebody makes by hand
+        return []
+    at, what = now(), "the page of models"
+    try:
+        if not may_have_changed(client, previous, at):
+            return []
+        for slug in stores:
+            what = f"{slug}: the page of models"
+            key = "models" if len(stores) == 1 else f"models-{slug.rpartition('/')[2]}"
+            if update_models_page(client, Ledger(drive_store(slug)), slug, key, at):
+                get_run_logger().info("%s was written", what)
+    except Exception as error:  # noqa: BLE001 - the page keeps no poll from having its effect
+        return [f"{what}: {error or type(error).__name__}"]
+    return []
 
 
 def _emit(ledger: Ledger, tick: TickResult) -> None:

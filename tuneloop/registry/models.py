@@ -134,7 +134,7 @@ def save_model_page(ledger: Ledger, model: str) -> str:
         history = ledger.promotions(model)
         if not history:
             raise LedgerError(f"{model} has no champion yet")
-        entries = [_entry(ledger, item, history[-1]) for item in history]
+        entries = [champion_entry(ledger, item, history[-1]) for item in history]
         page = write_model_page(ledger.store, model, entries).encode()
         ledger.store.create(model_page_name(model, history[-1].number), page)
         ledger.store.rewrite(latest, page)
@@ -143,7 +143,8 @@ def save_model_page(ledger: Ledger, model: str) -> str:
             return latest
 
 
-def _entry(ledger: Ledger, promotion: Promotion, last: Promotion) -> ChampionEntry:
+def champion_entry(ledger: Ledger, promotion: Promotion, last: Promotion) -> ChampionEntry:
+    """A champion with its images of the prompts and seeds of the `last` one, as far as they were rendered."""
     if last.plan is None:
         return ChampionEntry(promotion)
     items = load_manifest(last.dataset_digest, ledger.store).items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,7 @@ from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import ModelName
 
 WINDOW_DAYS = 30
+WINDOW = timedelta(days=WINDOW_DAYS)
 _FIRST_WINDOW = date(1970, 1, 1)
 SlotKind = Literal["training", "images"]
 
@@ -68,6 +70,34 @@ class Reservation(Record):
     """UTC day of the claim."""
     trainings_by_day: dict[date, int]
     cents_so_far: int
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What is reserved and not released.
+
+    Attributes:
+        window: First day of the 30 days; `ends` is the first one after them.
+        cents: Sum of the known prices.
+        last: The last slot, released or not.
+        live: The slots that count, where all were read.
+        trainings: Those of the window.
+    """
+
+    window: date
+    trainings_today: int
+    cents: int
+    last: Reservation | None
+    live: tuple[Reservation, ...] = ()
+    trainings: int = 0
+
+    @property
+    def slots(self) -> int:
+        return self.last.number if self.last else 0
+
+    @property
+    def ends(self) -> date:
+        return self.window + WINDOW
 
 
 def window_of(day: date) -> date:

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from tuneloop.evaluation.reports.listing import list_pages
+from tuneloop.evaluation.reports.models_page import MODELS_PAGE
 from tuneloop.evaluation.reports.template import fill_page
 from tuneloop.storage.base import Store, is_name
 
@@ -59,8 +60,10 @@ def reports_app(store: Store, folder: Path, hosts: list[str]) -> Starlette:
         return FileResponse(path, headers=_HEADERS, media_type=_media_type(path))
 
     def index(_: Request) -> Response:
+        all_models = MODELS_PAGE if store.exists(MODELS_PAGE) else None
         models = list_pages(store)
-        return HTMLResponse(fill_page("index.html", store, store_uri=store.uri, models=models), headers=_HEADERS)
+        page = fill_page("index.html", store, store_uri=store.uri, models=models, all_models=all_models)
+        return HTMLResponse(page, headers=_HEADERS)
 
     return Starlette(
         routes=[Route("/", index), Route("/{name:path}", page)],

@@ -29,15 +29,21 @@ _TO_STORE_ROOT = "../../../"
 """From `models/<model>/reports/` or `models/<model>/pages/`."""
 
 
-def fill_page(template: str, store: Store, *, script: str | None = None, **values: object) -> str:
-    """Fill a page's template with values. Its links lead to the store; `script` is the file name of its script."""
+def fill_page(
+    template: str, store: Store, *, script: str | None = None, to_root: str = _TO_STORE_ROOT, **values: object
+) -> str:
+    """Fill a page's template with values.
+
+    Its links lead to the store, whose root is `to_root` from where the page lies. `script` is the file name of its
+    script.
+    """
     style, code = _text("style.css"), _text(script) if script else None
     return _ENVIRONMENT.get_template(template).render(
         policy=_policy(style, code),
         # Our own files, and nothing of anybody's data: all that is ever put in unescaped.
         style=Markup(style),  # noqa: S704
         script=Markup(code) if code else None,  # noqa: S704
-        link=lambda name: store_link(store, name),
+        link=lambda name: store_link(store, name, to_root),
         **values,
     )
 
@@ -71,9 +77,9 @@ class StoreLink(NamedTuple):
     """A link that works wherever a local store is put; None for a store that a browser cannot read."""
 
 
-def store_link(store: Store, name: str) -> StoreLink:
-    """Link to an object of the store."""
-    return StoreLink(store.uri_of(name), _TO_STORE_ROOT + name if store.uri.startswith("file:") else None)
+def store_link(store: Store, name: str, to_root: str = _TO_STORE_ROOT) -> StoreLink:
+    """Link to an object of the store, whose root is `to_root` from where the page lies."""
+    return StoreLink(store.uri_of(name), to_root + name if store.uri.startswith("file:") else None)
 
 
 def truncate(text: str, limit: int) -> str:

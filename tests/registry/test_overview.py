@@ -1,0 +1,87 @@
+"""What the page of all models reads from a store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from PIL import Image
+
+from tests.registry.conftest import Champion, promotion_of, run_of
+from tests.registry.test_rollback import win
+from tuneloop.clock import now
+from tuneloop.datasets.store import manifest_name
+from tuneloop.evaluation.render import image_stem
+from tuneloop.evaluation.reports.models_page import write_models_page
+from tuneloop.ledger.accounts import remember_origin
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.providers.segmind.recipes import FluxDevRender
+from tuneloop.registry.overview import read_overview, thumbnails
+from tuneloop.registry.promotions import Registry
+from tuneloop.registry.rollback import roll_back
+from tuneloop.schemas.dataset import DatasetManifest
+from tuneloop.schemas.evaluation import GateResult
+from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.spending import Reservation, window_of
+from tuneloop.schemas.training import Account, job_name
+from tuneloop.storage.local import LocalDirectory
+
+
+def test_champion_last_decision_and_open_question_of_each_model_are_read(
+    ledger: Ledger, champion: Champion
+) -> None:
+    win(ledger, run_of("a"))
+    unsure = GateResult(verdict="undecided", reason="Too close.", rule="a rule", scores={})
+    assert Registry(ledger).record(run_of("b"), unsure, number=1, against=1, report="models/robot/reports/b.html")
+    champion("c", "put-back"), champion("d", "put-back")
+    roll_back(ledger, "put-back", 1, "six fingers", "a person")
+    assert ledger.write_promotion(promotion_of("b", "a-gap", 2))
+    gap, back, robot = read_overview(ledger, now()).models
+    assert "has a gap" in str(gap.problem)
+    assert (back.number, back.outcome, back.reason, back.questions) == (3, "rolled back", "six fingers", ())
+    assert (robot.number, robot.outcome, robot.report) == (1, "undecided", "models/robot/reports/b.html")
+    assert [(each.what, each.command) for each in robot.questions] == [("needs review", "tuneloop review robot")]
+
+    # Against another champion there is nothing to answer any more.
+    champion("e", "robot")
+    assert read_overview(ledger, now()).models[-1].questions == ()
+
+
+def test_spending_of_the_month_is_read_by_account(ledger: Ledger) -> None:
+    account, today = Account(provider="segmind"), now().date()
+    remember_origin(ledger, account, "https://api.segmind.com")
+    for number in (1, 2):
+        slot = Reservation(
+            created_at=now(), number=number, key="a" * 64, attempt=1, model="robot", flow_run="r", deployment=None,
+            cents=400, day=today, trainings_by_day={today: number}, cents_so_far=400 * number,
+        )  # fmt: skip
+        ledger.create_record(f"budget/{account.slug}/{window_of(today):%Y-%m-%d}/{number:04d}.json", slot)
+    [spent] = read_overview(ledger, now()).spending
+    assert (spent.account, spent.trainings, spent.cents) == ("segmind.default", 2, 800)
+    assert spent.ends == window_of(today) + timedelta(days=30)
+
+
+def test_page_of_two_hundred_models_with_images_is_below_two_megabytes(
+    artifacts: LocalDirectory, tmp_path: Path
+) -> None:
+    ledger, plan = Ledger(artifacts), EvaluationConfig(prompts=("a photo of {trigger}",), seeds=(1,))
+    plan = plan.rendered_by(FluxDevRender())
+    manifest = DatasetManifest(items=(), source="here")
+    artifacts.create(manifest_name(manifest.digest), manifest.model_dump_json().encode())
+    first = promotion_of("a", "robot", 1)
+    noise = tmp_path / "noise.png"  # an image that hardly becomes smaller
+    Image.effect_noise((256, 256), 120).convert("RGB").save(noise)
+    stem = image_stem("a photo of ROBOX", 1, plan.service)
+    artifacts.create(f"renders/{job_name(first.key, 1)}/{stem}.png", noise.read_bytes())
+    for number in range(200):
+        changes = {
+            "model": f"robot-{number:03d}", "plan": plan, "dataset_digest": manifest.digest, "reason": 80 * "why ",
+        }  # fmt: skip
+        assert ledger.write_promotion(first.model_copy(update=changes))
+    overview = read_overview(ledger, now())
+    images = thumbnails(ledger, overview, {"robot-000/1": "data:image/jpeg;base64,AA"})
+    assert images.pop("robot-000/1") == "data:image/jpeg;base64,AA", "what is known is not made again"
+    by_model = {name.partition("/")[0]: address for name, address in images.items()}
+    page = write_models_page(artifacts, overview, by_model)
+    assert page.count("<img ") == 199
+    assert len(page.encode()) < 2_000_000

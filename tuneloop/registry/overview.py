@@ -1,0 +1,112 @@
+"""What a store itself knows for the page of all models: champions, last decisions, spending. Read-only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from tuneloop.errors import TuneloopError
+from tuneloop.evaluation.reports.images import thumbnail_address
+from tuneloop.evaluation.reports.models_page import (
+    THUMBNAIL_CHARACTERS,
+    ModelsOverview,
+    Question,
+    ShownModel,
+    ShownSpending,
+)
+from tuneloop.evaluation.reports.template import LATEST
+from tuneloop.ledger.accounts import known_accounts
+from tuneloop.ledger.budget import Budget
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.registry.models import champion_entry
+from tuneloop.schemas.records import Decision, Promotion
+from tuneloop.schemas.spending import SpendingLimits
+
+_AT_ONCE = 16
+_SIDES_PX = (112, 80, 56)
+"""Of a thumbnail; a smaller one where an image is too rich in detail for its share of the page."""
+_Written = list[tuple[str, datetime]]
+
+
+def read_overview(ledger: Ledger, at: datetime) -> ModelsOverview:
+    """Read every model of a store. One that cannot be read does not hide the others; spending that cannot does."""
+    names: dict[str, _Written] = defaultdict(list)
+    for name, written in ledger.store.written("models/"):
+        names[name.split("/")[1]].append((name, written))
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        models = threads.map(lambda item: _model(ledger, *item), sorted(names.items()))
+        return ModelsOverview(day=at.date(), models=tuple(models), spending=tuple(_spending(ledger)))
+
+
+def _model(ledger: Ledger, model: str, written: _Written) -> ShownModel:
+    try:
+        return _read_model(ledger, model, written)
+    except TuneloopError as error:
+        return ShownModel(model=model, problem=str(error))
+
+
+def _read_model(ledger: Ledger, model: str, written: _Written) -> ShownModel:
+    """By two records; which decision is the last one, the store's times say."""
+    names = [name for name, _ in written]
+    folder = f"models/{model}/promotions/"
+    numbered = ledger.numbered_among(folder, [name for name in names if name.startswith(folder)])
+    champion = ledger.read_record(numbered[-1], Promotion) if numbered else None
+    decided = [(at, name) for name, at in written if name.startswith(f"models/{model}/decisions/")]
+    decision = ledger.read_record(max(decided)[1], Decision) if decided else None
+    page = f"models/{model}/pages/{LATEST}"
+    back = champion if champion and champion.rolled_back_to is not None else None
+    if back and decision and decision.created_at > back.created_at:
+        back = None
+    last = back or decision or champion
+    return ShownModel(
+        model=model,
+        number=champion.number if champion else None,
+        since=champion.created_at if champion else None,
+        page=page if page in names else None,
+        rolled_back=back is not None,
+        verdict=decision.verdict if decision else None,
+        decided_at=last.created_at if last else None,
+        reason=last.reason if last else "",
+        report=last.report if last else None,
+        questions=_open_question(model, decision, champion),
+    )
+
+
+def _open_question(model: str, decision: Decision | None, champion: Promotion | None) -> tuple[Question, ...]:
+    if decision is None or decision.verdict != "undecided":
+        return ()
+    if champion is not None and champion.number > decision.against:
+        return ()  # the next run compares with that one
+    command = f"tuneloop review {model}"
+    return (Question(what="needs review", reason=decision.reason, address=None, command=command),)
+
+
+def _spending(ledger: Ledger) -> Iterator[ShownSpending]:
+    for account in known_accounts(ledger):
+        spent = Budget(ledger, account, SpendingLimits()).totals()
+        yield ShownSpending(account=account.slug, trainings=spent.trainings, cents=spent.cents, ends=spent.ends)
+
+
+def thumbnails(ledger: Ledger, overview: ModelsOverview, known: Mapping[str, str]) -> dict[str, str]:
+    """A small image of each champion as a `data:` address, by model and number (`robot/3`); empty without one.
+
+    Those that are `known` are not made again.
+    """
+    champions = [(model.model, model.number) for model in overview.models if model.number]
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        made = threads.map(lambda item: known.get("{}/{}".format(*item)) or _thumbnail(ledger, *item), champions)
+        return {f"{model}/{number}": image for (model, number), image in zip(champions, made, strict=True)}
+
+
+def _thumbnail(ledger: Ledger, model: str, number: int) -> str:
+    try:
+        champion = ledger.promotion(model, number)
+        evaluation = champion_entry(ledger, champion, champion).evaluation
+        shown = next((image.name for image in evaluation.images if image.name), None) if evaluation else None
+        data = ledger.store.read(shown) if shown else b""
+    except TuneloopError:
+        return ""
+    addresses = (thumbnail_address(data, side_px) for side_px in _SIDES_PX)
+    return next((each for each in addresses if each and len(each) <= THUMBNAIL_CHARACTERS), "")
