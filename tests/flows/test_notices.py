@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,7 @@ def test_promotion_and_failures_are_told_once_in_a_sentence_with_links(
     assert subject == "promoted"
     assert " is the new champion: " in lines[0]
     assert lines[1] == f"Run: {stack.server_url}/runs/flow-run/{run_of(promoted)}"
+    assert re.match(rf"Report: \S+/models/{wish['model']}/reports/\S+\.html", lines[2])
 
     subject, lines = message_about(receiver, "no-images")
     assert subject == "run failed"

@@ -168,7 +168,7 @@ def review(
         lines = [said, f"Page: {page_link(ledger.store, page).text}"]
     tell(document, *lines, as_json=as_json)
     # Its run emits the same, if it still is there: one id, one event.
-    emit_model_event("promoted" if promotion else "rejected", waiting_run, decision)
+    emit_model_event("promoted" if promotion else "rejected", waiting_run, decision, ledger.store)
     show_answer(ledger.store, decision)
 
 

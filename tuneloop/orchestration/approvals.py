@@ -196,7 +196,7 @@ def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decisi
 
     Returns the decision, or None where this run has no page that could ask: `tuneloop review` answers then.
     """
-    emit_model_event("needs-review", run, pending)
+    emit_model_event("needs-review", run, pending, ctx.store)
     if cannot_suspend() is not None:
         get_run_logger().warning("%s Decide with: %s (or --reject)", pending.reason, run.review_command)
         return None

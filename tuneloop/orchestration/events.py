@@ -28,6 +28,8 @@ from tuneloop.schemas.records import (
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.tick import UnknownStatus, Unreached
 from tuneloop.sensor.transitions import Transition
+from tuneloop.storage.base import Store
+from tuneloop.storage.page_link import page_link
 
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
 ModelEvent = Literal["promoted", "rejected", "needs-review"]
@@ -88,9 +90,10 @@ def emit_unreachable(unreached: Unreached) -> None:
     _emit("account.unreachable", f"{account}/{since.isoformat()}", ("account", account), payload)
 
 
-def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision) -> None:
-    """Emit what was decided about a model: `tuneloop.model.<event>`."""
-    payload = _payload(run, reason=decision.reason, decided_by=decision.decided_by)
+def emit_model_event(event: ModelEvent, run: RunRecord, decision: Decision, store: Store) -> None:
+    """Emit what was decided about a model: `tuneloop.model.<event>`, with a link to the report in the store."""
+    report = {"report": page_link(store, decision.report).text} if decision.report else {}
+    payload = _payload(run, reason=decision.reason, decided_by=decision.decided_by, **report)
     _emit(f"model.{event}", decision.writer_id, ("model", run.model), payload)
 
 

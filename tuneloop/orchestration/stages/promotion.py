@@ -63,7 +63,7 @@ def _is_applied(ctx: RunContext, run: RunRecord, weights: Collected, decision: D
         if ctx.registry.promote(run, weights, decision) is None:
             return False
         tasks.model_page(ctx, run.model)
-    emit_model_event("promoted" if decision.verdict == "promote" else "rejected", run, decision)
+    emit_model_event("promoted" if decision.verdict == "promote" else "rejected", run, decision, ctx.store)
     return True
 
 
