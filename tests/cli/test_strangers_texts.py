@@ -110,7 +110,7 @@ def test_plan_is_neither_markup_nor_html_nor_obeyed(text: str) -> None:
     plan = RunPlan(
         model="robot", action="train", summary=text, reasons=(text,), job="j", key="0" * 64, images=1,
         difference=DatasetDifference.model_construct(added=(text,), removed=(text,), captions_changed=(text,)),
-        cents=None, price_basis=text, renders=1, cents_per_image=None, budget=text,
+        cents=None, price_basis=text, renders=1, cents_per_image=None, budget=text, credentials=text,
     )  # fmt: skip
     page = plan_markdown(plan)
     assert not _OBEYED.search(page.replace("\n", ""))

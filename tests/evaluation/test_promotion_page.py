@@ -219,8 +219,13 @@ def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(
 
 
 def test_unknown_price_is_said(world: World, evidence: DecisionReport) -> None:
-    assert "not known to Tuneloop, billed" in write_page(world.store, dataclasses.replace(evidence, cents=None))
-    assert "What one costs is not known" in write_page(world.store, evidence)
+    unknown = Outline(write_page(world.store, dataclasses.replace(evidence, cents=None))).text
+    fields = "spending.dollars_per_training and spending.dollars_per_image"
+    line = f"No price is known: to see what it costs, set {fields} in "
+    assert unknown.count(f"{line}{evidence.run.credentials}.") == 1
+    assert "not known" not in unknown
+    known = dataclasses.replace(evidence, cents_per_image=1)
+    assert "No price is known" not in write_page(world.store, known)
 
 
 @pytest.mark.parametrize(("cents", "words"), [(6, "$0.06"), (100, "$1.00"), (0.25, "$0.0025"), (1.5, "$0.015")])

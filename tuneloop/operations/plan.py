@@ -15,9 +15,7 @@ from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunRecord, Submitted, Trained
-from tuneloop.schemas.spending import Spending, SpendingLimits, dollars
-
-_UNKNOWN = "not known: the provider publishes none"
+from tuneloop.schemas.spending import Spending, SpendingLimits, dollars, missing_prices
 
 Action = Literal["train", "on hold", "resume", "evaluate", "nothing"]
 
@@ -45,12 +43,20 @@ class RunPlan(FrozenModel):
     cents_per_image: float | None
     """Price of one of them, None if unknown."""
     budget: str
+    credentials: str
+    """Slug of the block of the account that pays."""
 
     @property
-    def price(self) -> str:
-        """The price in dollars."""
+    def missing_prices(self) -> str | None:
+        """What to fill in to see what all of it costs; None where that is known, or nothing is paid."""
+        nothing = self.action == "nothing"
+        return missing_prices(self.credentials, self.cents, 0 if nothing else self.cents_per_image)
+
+    @property
+    def price(self) -> str | None:
+        """The price in dollars, None if unknown."""
         if self.cents is None:
-            return _UNKNOWN
+            return None
         return dollars(self.cents) + (f" ({self.price_basis})" if self.price_basis else "")
 
     @property
@@ -59,8 +65,8 @@ class RunPlan(FrozenModel):
         if self.action == "nothing":
             return "nothing is rendered"
         price = self.cents_per_image
-        cost = f"price {_UNKNOWN}" if price is None else f"{dollars(math.ceil(self.renders * price))} at most"
-        return f"{self.renders} images of each model, {cost}; those that were rendered before cost nothing"
+        cost = "" if price is None else f", {dollars(math.ceil(self.renders * price))} at most"
+        return f"{self.renders} images of each model{cost}; those that were rendered before cost nothing"
 
 
 def plan_run(
@@ -93,6 +99,7 @@ def plan_run(
         renders=run.plan.image_count,
         cents_per_image=limits.price_of_image(run.plan.service),
         budget=_left(budget.spending(now().date()), limits),
+        credentials=run.credentials,
     )
 
 

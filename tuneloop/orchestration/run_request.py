@@ -143,15 +143,17 @@ def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
 
 def plan_rows(plan: RunPlan) -> list[tuple[str, str]]:
     """What a plan says, each with its name."""
-    return [
+    rows = [
         ("training", plan.summary),
         ("reasons", "; ".join(plan.reasons) or "nothing has changed"),
         ("price of the training", plan.price),
         ("evaluation", plan.evaluation),
+        ("prices", plan.missing_prices),
         ("budget", plan.budget),
         ("dataset", f"{plan.images} images"),
         ("training key", plan.key),
     ]
+    return [(name, value) for name, value in rows if value is not None]
 
 
 def plan_changes(plan: RunPlan) -> list[tuple[str, str]]:

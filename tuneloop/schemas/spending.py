@@ -38,6 +38,23 @@ class SpendingLimits(FrozenModel):
         return service.cents_per_image if self.cents_per_image is None else self.cents_per_image
 
 
+def missing_prices(credentials: str, cents: int | None, cents_per_image: float | None) -> str | None:
+    """Which settings to fill in, where a price is not known; None where both are.
+
+    Args:
+        credentials: Slug of the account's credentials block.
+        cents: Price of a training in US cents, None if unknown.
+        cents_per_image: Price of an image in US cents, None if unknown.
+    """
+    prices = {"dollars_per_training": cents, "dollars_per_image": cents_per_image}
+    missing = [name for name, price in prices.items() if price is None]
+    if not missing:
+        return None
+    return (
+        f"no price is known: to see what it costs, set spending.{' and spending.'.join(missing)} in {credentials}"
+    )
+
+
 class Purpose(NamedTuple):
     """What a slot is for, and the flow run that pays."""
 

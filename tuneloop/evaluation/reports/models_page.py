@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
-from tuneloop.evaluation.reports..py import fill_markdown
-from tuneloop.evaluation.reports.template import fill_page
+from tuneloop.evaluation.reports.template import fill_page, fill_template
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.training import ModelName
@@ -136,4 +135,4 @@ def write_models_page(store: Store, overview: ModelsOverview, thumbnails: Mappin
 
 def write_models_in_short(overview: ModelsOverview, page: str) -> str:
     """Write the same in short: markdown. `page` is a link to the whole."""
-    return fill_markdown("models.md", overview=overview, page=page, rows=overview.models[:_ROWS_IN_SHORT])
+    return fill_template("models.md", overview=overview, page=page, rows=overview.models[:_ROWS_IN_SHORT])

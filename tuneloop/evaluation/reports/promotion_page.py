@@ -16,7 +16,7 @@ from tuneloop.evaluation.reports.report import DecisionReport, is_copy, observat
 from tuneloop.evaluation.reports.scores import ScoreTable, largest_changes
 from tuneloop.evaluation.reports.template import fill_page, truncate
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GatePolicy
-from tuneloop.schemas.spending import dollars
+from tuneloop.schemas.spending import dollars, missing_prices
 from tuneloop.storage.base import Store
 
 _PROMPT_CHARACTERS = 80
@@ -75,6 +75,7 @@ def write_page(store: Store, report: DecisionReport) -> str:
         manifest_name=manifest_name(report.manifest.digest),
         rendered=_rendered,
         image_price=_image_price(report.cents_per_image),
+        missing_prices=missing_prices(report.run.credentials, report.cents, report.cents_per_image),
         recipe=list(_flat("", report.run.recipe)),
         rule=[
             (name.replace("_", " "), getattr(report.run.plan.gate, name), field.description or "")
@@ -138,8 +139,8 @@ def _rendered(evaluation: Evaluation) -> str:
 
 def _image_price(cents: float | None) -> str:
     if cents is None:
-        return "What one costs is not known to Tuneloop"
-    return "A new one costs " + (f"${cents / 100:.4f}".rstrip("0") if cents % 1 else dollars(int(cents)))
+        return ""
+    return ". A new one costs " + (f"${cents / 100:.4f}".rstrip("0") if cents % 1 else dollars(int(cents)))
 
 
 def _flat(name: str, value: JsonValue) -> Iterator[tuple[str, str]]:
