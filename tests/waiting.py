@@ -17,26 +17,27 @@ from tuneloop.local_server.processes import Processes
 T = TypeVar("T")
 LIMIT_S = 300.0
 """Longer than anything takes on a machine that does something else besides."""
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 0.4
+"""Each look at a run costs its server several milliseconds of a processor that the run needs too."""
 _LINES = 15
 _PROGRAMS: list[Processes] = []
 _LOGS: list[Path] = []
 
 
-def wait_until(
-    what: str, condition: Callable[[], T], *, seen: Callable[[], object] | None = None, pause_s: float = 0.05
-) -> T:
+def wait_until(what: str, condition: Callable[[], T], *, seen: Callable[[], object] | None = None) -> T:
     """Wait until something holds, and fail at once where a program has died on which it may depend.
 
     Args:
         what: What is waited for, as the end of "waited in vain until …".
         condition: True, or anything but None, 0 and nothing, once it holds.
         seen: What there is instead, for the message.
-        pause_s: Between two looks.
 
     Returns:
         What the condition has given.
     """
     until = time.monotonic() + LIMIT_S
+    pause_s = _FIRST_PAUSE_S
     while not (found := condition()):
         for programs in _PROGRAMS:
             programs.check()
@@ -44,6 +45,7 @@ def wait_until(
             instead = f"; seen: {seen()}" if seen else ""
             raise AssertionError(f"waited {LIMIT_S:.0f} s in vain until {what}{instead}")
         time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
     return found
 
 

@@ -48,7 +48,7 @@ class Runs:
             return None
 
         what = f"the run is {' or '.join(states)}"
-        found = wait_until(what, reached, seen=lambda: self.read(run).state, pause_s=0.2)
+        found = wait_until(what, reached, seen=lambda: self.read(run).state)
         assert found is not None
         return found
 

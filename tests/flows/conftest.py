@@ -39,7 +39,7 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     with (
         chdir(pytestconfig.rootpath),
         running_stack(folder, "local", server_python=SERVER_PYTHON) as running,
-        running_forge(folder, running.processes.environment) as forge,
+        running_forge(folder, running.processes.environment) as python,
         relying_on(running.processes),
         quick,
     ):
@@ -47,7 +47,7 @@ def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         EventsWorker.drain_all()
         os.environ["TUNELOOP_POLL_INTERVAL_S"] = "0.2"
         spend_freely("default")
-        fork_flow_runs(forge)
+        fork_flow_runs(python)
         yield running
         # Else whoever waits for all events to be sent waits minutes for a server that is gone.
         EventsWorker.drain_all()

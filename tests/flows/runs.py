@@ -34,7 +34,6 @@ LOOK = "/finetune/request/details"
 SUBMIT = "/finetune/request/submit"
 RENDER = "/v1/flux-dev-finetuned"
 
-_PAUSE_S = 0.2
 _PAGE = 200
 
 
@@ -91,7 +90,7 @@ def wait_for(run: UUID, name: str) -> State[Any]:
             assert not state.is_final(), f"{state.name} instead of {name}: {state.message}"
             return None
 
-        found = wait_until(f"run {run} is {name}", reached, seen=lambda: _state(client, run), pause_s=_PAUSE_S)
+        found = wait_until(f"run {run} is {name}", reached, seen=lambda: _state(client, run))
     assert found is not None
     return found
 

@@ -14,7 +14,7 @@ import yaml
 from tests.flows.bill import Bill
 from tests.flows.runs import here
 from tests.flows.test_bad_input import records
-from tests.forge.running import quick_python
+from tests.forge.modules import QUICK_PYTHON
 from tests.waiting import LIMIT_S
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
@@ -30,9 +30,9 @@ EVERYTHING = ("",)
 
 def tuneloop(stack: Stack, *arguments: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own: a forked one, or a fresh one as a person starts it."""
-    python = [sys.executable] if fresh else quick_python(stack.folder / "forge.socket")
+    python = sys.executable if fresh else stack.folder / QUICK_PYTHON
     return subprocess.run(
-        [*python, "-m", "tuneloop.cli.app", *arguments],
+        [python, "-m", "tuneloop.cli.app", *arguments],
         env={**stack.processes.environment, "COLUMNS": "200"},
         capture_output=True,
         text=True,

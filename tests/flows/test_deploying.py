@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
+from tests.forge.modules import QUICK_PYTHON
 from tests.waiting import LIMIT_S
 from tuneloop.demo.stack import Stack
 from tuneloop.orchestration.deployment_files import SAMPLE, deployment_files
@@ -56,8 +56,8 @@ class Checkout:
     def deploy(self, *options: str, code: int = 0) -> str:
         """Run `tuneloop deploy`. Returns what it says."""
         done = subprocess.run(
-            [sys.executable, "-m", "tuneloop.cli.app", "deploy", *options],
-            env={**self.stack.processes.environment, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+            [self.stack.folder / QUICK_PYTHON, "-m", "tuneloop.cli.app", "deploy", *options],
+            env=self.stack.processes.environment,
             cwd=self.folder,
             capture_output=True,
             text=True,

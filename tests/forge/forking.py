@@ -27,6 +27,7 @@ BACKLOG = 256
 _MET_LATER = (
     "anyio._backends._asyncio",
     "anyio.streams.tls",
+    "prefect.cli.deploy",
     "prefect.concurrency._sync",
     "prefect.task_engine",
     "prefect.utilities.visualization",

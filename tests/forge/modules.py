@@ -24,6 +24,8 @@ from prefect.logging.configuration import setup_logging
 import tuneloop.ledger.submission
 from tests.forge.forking import fork_for_each_connection
 
+QUICK_PYTHON = "quick-python"
+"""Name of the executable beside a forge's socket that forks from it."""
 _STREAMS = (0, 1, 2)
 
 
@@ -49,6 +51,8 @@ def _move_into(environment: dict[str, str], folder: str) -> None:
     os.environ.update(environment)
     os.chdir(folder)
     sys.path[0] = folder
+    # What it starts itself is forked as well: `tuneloop deploy` starts `prefect deploy`.
+    sys.executable = str(Path(sys.argv[1]).with_name(QUICK_PYTHON))
     prefect.context.refresh_global_settings_context()
     setup_logging(incremental=False)
     tuneloop.ledger.submission.PROCESS = uuid4().hex

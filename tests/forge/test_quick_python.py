@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.forge.modules import pid_file
-from tests.forge.running import quick_python, running_forge
+from tests.forge.running import running_forge
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    with running_forge(tmp_path_factory.mktemp("forge"), dict(os.environ)) as forge:
-        yield quick_python(forge)
+    with running_forge(tmp_path_factory.mktemp("forge"), dict(os.environ)) as python:
+        yield [str(python)]
 
 
 def probed(python: list[str], folder: Path) -> tuple[int, str, str]:
