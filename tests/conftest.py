@@ -30,7 +30,7 @@ SERVER_PYTHON = os.environ.get("SERVER_PYTHON", sys.executable)
 TOGETHER = ("flows", "crash", "browser", "demo", "project", "webhooks")
 """Folders whose tests share what takes long to start, such as a Prefect server and a worker. The longest first."""
 FLOWS_INSTALLATIONS = 3
-"""The flows' tests mostly wait for their runs, so there are more of them at a time than a machine has processors."""
+"""Their tests mostly wait for runs, so that more of them go on at a time than a machine has processors."""
 
 
 # Before xdist, which reads the groups in the same hook.
