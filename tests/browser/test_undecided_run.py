@@ -89,7 +89,7 @@ def _report_opens_by_the_link(ui: Ui) -> None:
     address = link.get_attribute("href")
     link.click()
     expect(ui.page).to_have_title(f"{MODEL}: undecided")
-    expect(ui.page.get_by_text("A review is required")).to_be_visible()
+    expect(ui.page.get_by_text("A review is required, and")).to_be_visible()
     assert ui.page.url == address
 
 
@@ -97,7 +97,7 @@ def _report_shows_the_answer(ui: Ui, report: str) -> None:
     page = ui.page
     page.goto(f"{Settings().reports_url}{report}")
     expect(page.locator("header").get_by_text(REASON)).to_be_visible()
-    expect(page.get_by_text("A review is required")).to_have_count(0)
+    expect(page.get_by_text("A review is required, and")).to_have_count(0)
 
 
 def _both_are_on_the_deployments_page(ui: Ui, runs: Runs, decided: UUID, unchanged: UUID) -> None:
