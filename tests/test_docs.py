@@ -53,7 +53,7 @@ def test_paths_exist(document: Path) -> None:
             "images", "captions", "datasets", "trainings", "trained", "weights", "renders", "models", "runs",
             "inflight", "promotions", "budget", "duplicate-jobs", "job-names", "unknown-statuses",
             "overdue", "transfers", "render-log", "scans", "drivers", "accounts",
-            "failed-jobs", "failed-downloads", "retrain-reasons", "cancelled", "continued",
+            "failed-jobs", "failed-downloads", "retrain-reasons", "cancelled", "continued", "pages",
         }  # fmt: skip
         if path not in made_later and not path.startswith(("tuneloop/key", "robots/")) and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"
