@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 from tuneloop.cli.account_status import show_untracked
 from tuneloop.cli.plan import show_plan
 from tuneloop.cli.show_models import overview, show_history
-from tuneloop.cli.store_status import in_flight
+from tuneloop.cli.store_status import show_in_flight
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
 from tuneloop.operations.status import OpenTraining
@@ -62,7 +62,9 @@ def test_status_shows_states_reasons_and_a_providers_word_as_they_are(text: str)
     job = JobStatus(job_id=text, name="0123456789abcdef-g1", provider_status=text, phase="running")
     show_untracked("segmind-credentials/x", [job], console)
     assert isinstance(console.file, io.StringIO)
-    for sent in (printed(in_flight([story], {text: text})), console.file.getvalue()):
+    untracked = console.file.getvalue()
+    show_in_flight(console, [story], {text: text})
+    for sent in (untracked, console.file.getvalue().removeprefix(untracked)):
         assert not _OBEYED.search(sent)
         assert visible(text)[:4] in sent
 
@@ -73,8 +75,8 @@ def test_status_names_runs_and_jobs_whole_in_eighty_columns() -> None:
         model="sample-robot", job=job, account="segmind.default", state="held",
         since=datetime(2026, 11, 28, tzinfo=UTC), flow_run=run, note="the limit has been reached, and " * 5,
     )  # fmt: skip
-    console = Console(file=io.StringIO(), width=80)
-    console.print(in_flight([story], {run: "AwaitingConcurrencySlot"}))
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    show_in_flight(console, [story], {run: "AwaitingConcurrencySlot"})
     assert isinstance(console.file, io.StringIO)
     assert [line.rstrip() for line in console.file.getvalue().splitlines()][:4] == [
         "In flight",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console, Group
-from rich.padding import Padding
+from rich.console import Console
 from rich.text import Text
 
 from tuneloop.cli.store_address import store_at
@@ -40,7 +39,7 @@ class StoreStatus:
 
     def show(self, console: Console) -> None:
         if self.trainings:
-            console.print(in_flight(self.trainings, self.prefect_states))
+            show_in_flight(console, self.trainings, self.prefect_states)
         else:
             print_text(console, shown(f"Nothing is in flight in {self.store}."))
         for line in self.attention:
@@ -68,30 +67,23 @@ def show_store(address: str, *, as_json: bool) -> bool:
     """Print the status of the store at an address. Returns whether something needs attention."""
     status, console = StoreStatus(Ledger(store_at(address)), address), console_for(as_json=as_json)
     status.show(console)
-    console.print("Spending and untracked jobs need a Prefect server and its blocks: not checked.")
+    print_text(console, Text("Spending and untracked jobs need a Prefect server and its blocks: not checked."))
     if as_json:
         print_json(status.document())
     return status.needs_attention
 
 
-def in_flight(trainings: list[OpenTraining], prefect_states: Mapping[str, str]) -> Group:
-    """Open trainings, a block each: names, ids and a note side by side fit no terminal."""
-    return Group(
-        Text("In flight", "bold"), *(_block(each, prefect_states.get(each.flow_run)) for each in trainings)
-    )
-
-
-def _block(training: OpenTraining, prefect_state: str | None) -> Group:
-    state = shown(training.state, _COLORS.get(training.state, ""))
-    in_prefect = "" if prefect_state is None else f", in Prefect: {prefect_state}"
-    lines = [
-        Text.assemble("job ", shown(training.job), " of ", shown(training.account)),
-        Text.assemble("run ", shown(training.flow_run), shown(in_prefect)),
-    ]
-    if training.note:
-        lines.append(shown(training.note))
-    name = shown(training.model or "unknown model", "bold")
-    return Group(
-        Text.assemble(name, ": ", state, f" since {training.since:%Y-%m-%d %H:%M} UTC"),
-        *(Padding.indent(line, 2) for line in lines),
-    )
+def show_in_flight(console: Console, trainings: list[OpenTraining], prefect_states: Mapping[str, str]) -> None:
+    """Print open trainings, a block each: names, ids and a note side by side fit no terminal."""
+    print_text(console, Text("In flight", "bold"))
+    for training in trainings:
+        state = prefect_states.get(training.flow_run)
+        in_prefect = "" if state is None else f", in Prefect: {state}"
+        name = shown(training.model or "unknown model", "bold")
+        color = _COLORS.get(training.state, "")
+        since = f" since {training.since:%Y-%m-%d %H:%M} UTC"
+        print_text(console, Text.assemble(name, ": ", shown(training.state, color), since))
+        print_text(console, shown(f"  job {training.job} of {training.account}"))
+        print_text(console, shown(f"  run {training.flow_run}{in_prefect}"))
+        if training.note:
+            print_text(console, shown(f"  {training.note}"))
