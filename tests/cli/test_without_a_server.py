@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import in_an_empty_home
+from tests.cli.test_json import commands
 
 NEEDING_PREFECT = {
     "deploy": ["deploy"],
@@ -22,8 +23,13 @@ NEEDING_PREFECT = {
     "review": ["review", "robot", "--approve", "--reason", "better"],
     "pull": ["pull", "robot"],
     "generate": ["generate", "robot", "a photo"],
+    "reports": ["reports"],
+    "run": ["run", "robot"],
+    "store init": ["store", "init", "s3-bucket/x"],
+    "store move": ["store", "move", "s3-bucket/x"],
 }
-CAN_DO_WITHOUT = {"models", "pull", "status"}
+NEEDING_NONE = {"check", "demo", "emulator", "init", "up"}
+CAN_DO_WITHOUT = {"models", "pull", "reports", "status"}
 
 
 @pytest.mark.parametrize("command", NEEDING_PREFECT)
@@ -41,6 +47,10 @@ def test_command_says_in_one_line_that_no_server_is_named_and_writes_nothing(com
     # Importing Prefect alone takes a second, and makes a folder.
     assert done.stdout == "prefect imported: False\n"
     assert list(tmp_path.iterdir()) == [tmp_path / "model.yaml"]
+
+
+def test_every_command_is_among_these() -> None:
+    assert NEEDING_PREFECT.keys() - {"webhooks --print-urls"} == commands().keys() - NEEDING_NONE
 
 
 def test_profile_without_a_server_counts_as_none(tmp_path: Path) -> None:
