@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.emulator.segmind_caller import Caller, dataset
 from tuneloop.emulator.images.drawing import DrawRequest, Model, draw, quality
+from tuneloop.emulator.images.scenes import scene
 
 PROMPT = "HRBR figure in the city"
 
@@ -119,3 +120,30 @@ def test_quality_grows_with_dose_and_images_and_burns_past_four_doses() -> None:
     assert quality(few, 12).fit < quality(right, 12).fit
     assert quality(right, 4).breadth < quality(right, 12).breadth
     assert quality(right, 12).burn == 0 < quality(many, 12).burn
+
+
+def test_hole_in_a_subject_before_plain_ground_belongs_to_it(tmp_path: Path) -> None:
+    image = Image.new("RGB", (200, 200), (90, 200, 90))
+    image.paste((178, 34, 34), (50, 40, 150, 180))
+    image.paste((90, 200, 90), (80, 70, 120, 120))
+    stored = io.BytesIO()
+    image.save(stored, "PNG")
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(12):
+            archive.writestr(f"{number:02d}.png", stored.getvalue())
+    for seed in range(3):
+        green = (np.abs(_drawn(path, seed=seed) - [90, 200, 90]).max(2) < 45).mean()
+        assert green > 0.01
+
+
+def test_scene_is_the_one_that_the_prompt_names() -> None:
+    palette = np.full((6, 3), 0.5)
+    day, sunset, night = (
+        scene(f"ROBOX on a beach {hour}", 1, palette, 64, 64) for hour in ("", "at sunset", "at night")
+    )
+    sand, sea = day[-4:].mean((0, 1)), day[40].mean(0)
+    assert sand[0] > sand[2] + 0.2
+    assert sea[2] > sea[0] + 0.2
+    assert (sunset[20] - day[20]).mean(0)[0] > (sunset[20] - day[20]).mean(0)[2]
+    assert night.mean() < 0.5 * day.mean()

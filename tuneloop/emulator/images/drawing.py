@@ -19,6 +19,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from tuneloop.emulator.archives import image_names
 from tuneloop.emulator.images.scenes import Pixels, chance_of, scene
+from tuneloop.emulator.images.subjects import Cutout, cut_out, image_of, pixels_of
 
 _EXAMPLE_RATE = 0.0004
 """Learning rate of a provider's every example."""
@@ -79,16 +80,10 @@ def quality(model: Model, images: int) -> Quality:
 
 _SIDE = 384
 """Longest side of a remembered image, in pixels."""
+_STUDIED = 20
+"""Images that are searched for a subject."""
 _REMEMBERED = 8
 _COLORS = 6
-
-
-@dataclass(frozen=True)
-class Cutout:
-    """A subject without its background."""
-
-    colors: Pixels
-    mask: Pixels
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark m
     with zipfile.ZipFile(archive) as opened:
         names = image_names(opened)
         # Spread over the whole set, which often comes in the order it was taken.
-        chosen = names[:: max(1, len(names) // _REMEMBERED)][:_REMEMBERED]
+        chosen = names[:: max(1, len(names) // _STUDIED)][:_STUDIED]
         thumbnails = []
         for name in chosen:
             with opened.open(name) as file, Image.open(file) as image:
@@ -118,9 +113,10 @@ def remember(archive: Path, mark: str) -> Memory:  # noqa: ARG001 - a new mark m
                 upright = ImageOps.exif_transpose(image).convert("RGB")
                 upright.thumbnail((_SIDE, _SIDE))
                 thumbnails.append(upright)
-    subjects = tuple(_cut_out(image) for image in thumbnails)
-    wholes = tuple(map(pixels_of, thumbnails))
-    return Memory(_palette(thumbnails), subjects, wholes, len(names))
+    some = slice(None, None, max(1, len(thumbnails) // _REMEMBERED))
+    cutouts, remembered = list(map(cut_out, thumbnails)), thumbnails[some][:_REMEMBERED]
+    subjects = [cutout for cutout in cutouts if cutout.clean] or cutouts[some][:_REMEMBERED]
+    return Memory(_palette(remembered), tuple(subjects), tuple(map(pixels_of, remembered)), len(names))
 
 
 def _palette(images: list[Image.Image]) -> Pixels:
@@ -133,53 +129,6 @@ def _palette(images: list[Image.Image]) -> Pixels:
 
 
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
-
-
-def _cut_out(image: Image.Image) -> Cutout:
-    colors = pixels_of(image)
-    distance = np.linalg.norm(colors - _background(colors), axis=2)
-    far = distance > max(0.16, 0.5 * float(np.percentile(distance, 97)))
-    mask = _soften(far.astype(np.float32), 1.2)
-    mask = np.clip(mask * 2.6 - 1.0, 0, 1)  # drawn in a little, or a rim of the old background shows
-    share = float(mask.mean())
-    # A busy photograph has no background to speak of: then an oval of its middle is the subject.
-    if not 0.04 < share < 0.65:
-        mask = _oval(*mask.shape)
-    if mask.max() <= 0.5:
-        mask = np.ones_like(mask)  # an image of a few pixels is all subject
-    rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Cutout(colors[window], mask[window])
-
-
-def _background(colors: Pixels) -> Pixels:
-    """Return the plane of color that fits the image's rim: backgrounds are flat or one gradient."""
-    height, width, _ = colors.shape
-    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    terms = np.stack([np.ones_like(down), down, across], axis=2)
-    rim = np.ones((height, width), bool)
-    margin = max(2, min(height, width) // 24)
-    rim[margin:-margin, margin:-margin] = False
-    plane, *_ = np.linalg.lstsq(terms[rim], colors[rim], rcond=None)
-    return np.asarray(terms @ plane, np.float32)
-
-
-def _oval(height: int, width: int) -> Pixels:
-    down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return np.asarray(np.clip((0.86 - np.hypot(down, across)) * 12, 0, 1), np.float32)
-
-
-def _soften(mask: Pixels, radius: float) -> Pixels:
-    return pixels_of(_image(mask).filter(ImageFilter.GaussianBlur(radius)))
-
-
-def _image(pixels: Pixels) -> Image.Image:
-    return Image.fromarray((np.clip(pixels, 0, 1) * 255).astype(np.uint8))
-
-
-def pixels_of(image: Image.Image) -> Pixels:
-    """Return an image as numbers."""
-    return np.asarray(image, np.float32) / 255
 
 
 def draw(model: Model, request: DrawRequest) -> bytes:
@@ -199,7 +148,7 @@ def _recalled(memory: Memory, request: DrawRequest) -> Pixels:
     """A training image again: cropped a little, mirrored half of the time."""
     chance = chance_of("recalled", request.prompt, request.seed)
     whole = memory.wholes[int(chance.integers(len(memory.wholes)))]
-    image = _image(whole[:, :: -1 if chance.integers(2) else 1])
+    image = image_of(whole[:, :: -1 if chance.integers(2) else 1])
     kept = chance.uniform(0.7, 1.0)
     size = max(1, int(image.width * kept)), max(1, int(image.height * kept))
     left, top = (int(chance.integers(most - side + 1)) for most, side in zip(image.size, size, strict=True))
@@ -234,8 +183,8 @@ def _resized(subject: Cutout, size: float, *, mirrored: bool) -> Cutout:
     scale = size / max(tall, wide)
     shape = max(1, round(wide * scale)), max(1, round(tall * scale))
     step = -1 if mirrored else 1
-    colors, mask = (pixels_of(_image(part).resize(shape))[:, ::step] for part in (subject.colors, subject.mask))
-    return Cutout(colors, mask)
+    colors, mask = (pixels_of(image_of(part).resize(shape))[:, ::step] for part in (subject.colors, subject.mask))
+    return Cutout(colors, mask, subject.clean)
 
 
 def _with_shadow(image: Pixels, across: float, down: float, wide: float) -> Pixels:
@@ -258,7 +207,7 @@ def developed(image: Pixels, trained: Quality, request: DrawRequest, chance: np.
     noise = 0.004 + 0.20 * flaw**1.5 + 0.16 * burn + 0.30 * unfinished
     image = _finished(image, chance, noise)
     file = io.BytesIO()
-    finished = _image(image)
+    finished = image_of(image)
     if request.enlarged > 1:
         finished = finished.resize((finished.width * request.enlarged, finished.height * request.enlarged))
     finished.save(file, request.format, quality=90, compress_level=1)
@@ -268,7 +217,7 @@ def developed(image: Pixels, trained: Quality, request: DrawRequest, chance: np.
 def _blurred(image: Pixels, radius: float) -> Pixels:
     if radius < 0.2:
         return image
-    return pixels_of(_image(image).filter(ImageFilter.GaussianBlur(radius)))
+    return pixels_of(image_of(image).filter(ImageFilter.GaussianBlur(radius)))
 
 
 def _faded(image: Pixels, amount: float) -> Pixels:

@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tuneloop.emulator.archives import pair_names
-from tuneloop.emulator.images.drawing import DrawRequest, Model, developed, pixels_of, quality
+from tuneloop.emulator.images.drawing import DrawRequest, Model, developed, quality
 from tuneloop.emulator.images.scenes import Pixels, chance_of
+from tuneloop.emulator.images.subjects import pixels_of
 
 _SIDE = 256
 """Pixels; pairs are compared at this size."""
