@@ -48,7 +48,7 @@ def launch(playwright: Playwright, executable: Path) -> Browser:
 
 def new_context(browser: Browser, **options: Any) -> BrowserContext:
     """A window's size, and patience with a server that shares its machine."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
+    context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
     context.set_default_timeout(PATIENCE_MS)
     return context
 

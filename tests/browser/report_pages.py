@@ -22,16 +22,16 @@ from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.plan import EvaluationConfig
 
 _PLAN = EvaluationConfig(prompts=PROMPTS[:4], seeds=(1, 2))
-_SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 360, "height": 740}}
-_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def keep_report_pages(browser: Browser, kept: Path) -> None:
     """Draw decisions of every kind, and keep their pages: light and dark, wide and on a phone, dialog open."""
     with tempfile.TemporaryDirectory() as folder:
         pages = _written(Path(folder))
-        for scheme in _SCHEMES:
-            for size, viewport in _SIZES.items():
+        for scheme in SCHEMES:
+            for size, viewport in SIZES.items():
                 context = browser.new_context(
                     color_scheme=scheme,
                     viewport={"width": viewport["width"], "height": viewport["height"]},

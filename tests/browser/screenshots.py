@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Error, Page, expect, sync_playwright
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
 
 from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import Ui, launch, new_context
-from tests.browser.report_pages import keep_report_pages
+from tests.browser.report_pages import SCHEMES, SIZES, keep_report_pages
 from tests.browser.runs import Runs
 from tuneloop.demo.samples import copy_samples, take_some
 from tuneloop.demo.scenario import MODEL_DEPLOYMENT, SENSOR_DEPLOYMENT
@@ -34,10 +34,10 @@ _SETTLED_MS = 1500
 
 @dataclass(frozen=True)
 class Camera:
-    """Keeps images of pages, each in light and in dark.
+    """Keeps images of pages, each wide and on a phone, in light and in dark.
 
     Attributes:
-        pages: A page for each of the two.
+        pages: A page for each of the four, by what its files end with.
         server: Address of the server.
     """
 
@@ -45,7 +45,7 @@ class Camera:
     server: str
 
     def keep(self, name: str, path: str, shows: str, then: Callable[[Ui], object] | None = None) -> None:
-        """Keep the page of this path, once it shows this text, as `name-light.png` and `name-dark.png`.
+        """Keep the page of this path, once it shows this text, as `name-wide-light.png` and three more.
 
         Args:
             name: What the images are called.
@@ -53,21 +53,24 @@ class Camera:
             shows: A text on it.
             then: What is done on the page before.
         """
-        for scheme, page in self.pages.items():
+        for kind, page in self.pages.items():
             ui = Ui(page, self.server)
             ui.open(path)
-            expect(page.get_by_text(shows).first).to_be_visible()
-            if then is not None:
-                then(ui)
+            file, missing = _KEPT / f"{name}-{kind}.png", ""
+            try:
+                expect(page.get_by_text(shows).first).to_be_visible()
+                if then is not None:
+                    then(ui)
+            except (AssertionError, Error) as error:  # kept all the same: it shows what is there instead
+                missing = f": {str(error).splitlines()[0]} ({shows})"
             page.wait_for_timeout(_SETTLED_MS)
-            file = _KEPT / f"{name}-{scheme}.png"
             page.screenshot(path=file, full_page=True)
-            sys.stdout.write(f"{file}\n")
+            sys.stdout.write(f"{file}{missing}\n")
 
     def keep_dialog(self, name: str) -> None:
         """Keep the dialog that is open, as the docs show it."""
         file = _KEPT / f"{name}.png"
-        self.pages["light"].get_by_role("dialog").screenshot(path=file)
+        self.pages["wide-light"].get_by_role("dialog").screenshot(path=file)
         sys.stdout.write(f"{file}\n")
 
 
@@ -91,7 +94,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     take_some(changed, images)
     deployment = runs.client.read_deployment_by_name(MODEL_DEPLOYMENT).id
     camera.keep("deployments", "deployments", "sensor")
-    camera.keep("deployment", f"deployments/deployment/{deployment}", "Next Run")
+    camera.keep("deployment", f"deployments/deployment/{deployment}", "At 03:00 AM")
     camera.keep("run-form", f"deployments/deployment/{deployment}/run", "Trigger word")
     camera.keep("blocks", "blocks", "Segmind Credentials")
     camera.keep("block-form", "blocks/catalog/segmind-credentials/create", "Api Key")
@@ -103,6 +106,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     camera.keep("dataset", f"artifacts/artifact/{_artifact(runs, run, 'dataset-')}", "Dataset")
     unchanged = runs.start(MODEL_DEPLOYMENT, dataset=str(changed))
     runs.wait_until(unchanged, "Cached")
+    camera.keep("deployment-runs", f"deployments/deployment/{deployment}?tab=Runs", "Cached")
     camera.keep("unchanged-run-details", f"runs/flow-run/{unchanged}?tab=Details", "Skipped, nothing paid")
     # The first model again, under a gate that is never sure: it is asked about, and trained no second time.
     plan = {"seeds": [1, 2, 3, 4], "gate": {"margin": 1.0}}
@@ -113,6 +117,7 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     camera.keep("approval", page, "Inconclusive, review required", Ui.ask_to_resume)
     camera.keep_dialog("approval-form")
     camera.keep("runs", "runs", "retrain-model")
+    camera.keep("artifacts", "artifacts", "report-sample-robot")
 
 
 def _artifact(runs: Runs, run: UUID, key: str) -> UUID:
@@ -138,7 +143,11 @@ def main() -> None:
         sync_playwright() as playwright,
         launch(playwright, executable) as browser,
     ):
-        pages = {scheme: new_context(browser, color_scheme=scheme).new_page() for scheme in ("light", "dark")}
+        pages = {
+            f"{size}-{scheme}": new_context(browser, color_scheme=scheme, viewport=viewport).new_page()
+            for size, viewport in SIZES.items()
+            for scheme in SCHEMES
+        }
         _keep_all(stack, Runs(client), Camera(pages, stack.server_url))
         keep_report_pages(browser, _KEPT)
 
