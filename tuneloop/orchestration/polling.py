@@ -40,12 +40,12 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
         previous = previous_tick(client)
         results = [_poll_store(client, slug, previous, account) for slug in stores]
         delete_idle_runs(client, previous)
-        page_problems = _update_pages(client, stores, previous)
+        _update_pages(client, stores, previous)
     in_progress = sum(tick.in_flight for tick, _ in results)
     idle = not any(resumed.any or tick.changes or tick.overdue for tick, resumed in results)
     if not idle:
         _publish_table(stores, results)
-    if problems := [*(problem for tick, _ in results for problem in tick.problems), *page_problems]:
+    if problems := [problem for tick, _ in results for problem in tick.problems]:
         return Failed(message="; ".join(problems))
     if idle:
         return Completed(name=IDLE, message=f"{in_progress} trainings in progress, no changes.")
@@ -77,22 +77,18 @@ def _poll_store(
     return tick, resumed
 
 
-def _update_pages(client: SyncPrefectClient, stores: list[str], previous: datetime | None) -> list[str]:
-    """Write the pages of models anew that show something else by now. Returns what went wrong."""
+def _update_pages(client: SyncPrefectClient, stores: list[str], previous: datetime | None) -> None:
+    """Write the pages of models anew that show something else by now."""
     if deployment.id is None:  # a tick that somebody makes by hand
-        return []
-    at, what = now(), "the page of models"
+        return
+    at = now()
     try:
-        if not may_have_changed(client, previous, at):
-            return []
-        for slug in stores:
-            what = f"{slug}: the page of models"
+        for slug in stores if may_have_changed(client, previous, at) else ():
             key = "models" if len(stores) == 1 else f"models-{slug.rpartition('/')[2]}"
             if update_models_page(client, Ledger(drive_store(slug)), slug, key, at):
-                get_run_logger().info("%s was written", what)
-    except Exception as error:  # noqa: BLE001 - the page keeps no poll from having its effect
-        return [f"{what}: {error or type(error).__name__}"]
-    return []
+                get_run_logger().info("%s: the page of all models was written", slug)
+    except Exception as error:  # noqa: BLE001 - a page is no reason for a tick to fail
+        get_run_logger().warning("the page of all models was not written: %s", error or type(error).__name__)
 
 
 def _emit(ledger: Ledger, tick: TickResult) -> None:
