@@ -40,7 +40,7 @@ def test_champion_last_decision_and_open_question_of_each_model_are_read(
     assert "has a gap" in str(gap.problem)
     assert (back.number, back.outcome, back.reason, back.questions) == (3, "rolled back", "six fingers", ())
     assert (robot.number, robot.outcome, robot.report) == (1, "undecided", "models/robot/reports/b.html")
-    assert [(each.what, each.command) for each in robot.questions] == [("needs review", "tuneloop review robot")]
+    assert [each.command for each in robot.questions] == ['tuneloop review robot --approve --reason "…"']
 
     # Against another champion there is nothing to answer any more.
     champion("e", "robot")

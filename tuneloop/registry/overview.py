@@ -79,7 +79,7 @@ def _open_question(model: str, decision: Decision | None, champion: Promotion | 
         return ()
     if champion is not None and champion.number > decision.against:
         return ()  # the next run compares with that one
-    command = f"tuneloop review {model}"
+    command = f'tuneloop review {model} --approve --reason "…"'
     return (Question(what="needs review", reason=decision.reason, address=None, command=command),)
 
 
