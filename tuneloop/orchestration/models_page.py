@@ -113,14 +113,15 @@ def _with_runs(
     last = {_model(run): _shown_run(run) for run in reversed(list(_of_store(_ended_runs(client), slug)))}
     coming = reversed(list(_of_store(_scheduled_runs(client, at), slug)))
     next_runs = {_model(run): run.expected_start_time for run in coming}
-    asked = dict(_questions(client, ledger))
+    asked: dict[str, tuple[Question, ...]] = {}
+    for name, question in _questions(client, ledger):
+        asked[name] = (*asked.get(name, ()), question)
 
     def with_runs(model: ShownModel) -> ShownModel:
-        questions = asked.get(model.model, model.questions)
         name = model.model
-        return model.model_copy(
-            update={"last_run": last.get(name), "next_run": next_runs.get(name), "questions": questions}
-        )
+        questions = asked.get(name, model.questions)
+        runs = {"last_run": last.get(name), "next_run": next_runs.get(name)}
+        return model.model_copy(update={**runs, "questions": questions})
 
     # A first training may wait for an answer before its model has left anything in the store.
     new = [ShownModel(model=name) for name in asked.keys() - {model.model for model in overview.models}]
@@ -164,7 +165,7 @@ def _shown_run(run: FlowRun) -> ShownRun:
     return ShownRun(state=state, at=ended, address=url_for("flow-run", run.id) or None)
 
 
-def _questions(client: SyncPrefectClient, ledger: Ledger) -> Iterator[tuple[str, tuple[Question, ...]]]:
+def _questions(client: SyncPrefectClient, ledger: Ledger) -> Iterator[tuple[str, Question]]:
     """The questions of the runs that ask, by model; a store knows its own runs."""
     which = FlowRunFilter(
         tags=FlowRunFilterTags(any_=sorted(ASKING)),
@@ -174,7 +175,7 @@ def _questions(client: SyncPrefectClient, ledger: Ledger) -> Iterator[tuple[str,
         # A run that continues another one asks in its place.
         run = ledger.run(str(asks.parameters.get("flow_run") or asks.id))
         if run is not None:
-            yield run.model, (_question(ledger, run, asks),)
+            yield run.model, _question(ledger, run, asks)
 
 
 def _question(ledger: Ledger, run: RunRecord, asks: FlowRun) -> Question:
