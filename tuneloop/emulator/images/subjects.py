@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from tuneloop.emulator.images.scenes import Pixels
 
-_PLAIN = 0.06
+_PLAIN = 0.035
 """How far the colors of an image's rim may lie from one gradient, for a background without anything in it."""
 
 
