@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.states import Scheduled
+from prefect.logging import disable_run_logger
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
@@ -24,8 +25,10 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.orchestration.events import LABELS
+from tuneloop.orchestration.recovery import resume_runs
 from tuneloop.orchestration.suspend import has_form
 from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, Submitted, Trained
+from tuneloop.sensor.transitions import PendingRun
 
 NOTHING_LEFT = "segmind-credentials/nothing-left"
 
@@ -108,7 +111,7 @@ def test_run_whose_form_was_lost_gets_it_back_with_the_next_tick(
     assert len(bill.trainings) == 1
 
 
-def test_run_that_comes_to_its_question_again_asks_it_anew(wish: dict[str, Any]) -> None:
+def test_run_whose_link_is_about_to_end_asks_anew(stack: Stack, wish: dict[str, Any], ledger: Ledger) -> None:
     run = start(wish)
     wait_for(run, "Suspended")
     state, form = question_of(run)
@@ -122,7 +125,15 @@ def test_run_that_comes_to_its_question_again_asks_it_anew(wish: dict[str, Any])
         asked = question()
         client.delete_flow_run_input(run, keys["description"])
         client.create_flow_run_input(run, keys["description"], json.dumps("with a link that ended last week"))
-        client.set_flow_run_state(run, Scheduled(name="Resuming"), force=True)
+        state.message = "Report: https://store.example.org/a.html?X-Amz-Expires=604800&X-Amz-Signature=0a"
+        client.set_flow_run_state(run, state, force=True)
+        work = ledger.run(str(run))
+        assert work is not None
+        pending = [PendingRun(work, records=2, awaits_review=True)]
+        with disable_run_logger():
+            for days, resumed in ((5, 0), (6.5, 1)):
+                at = now() + timedelta(days=days)
+                assert resume_runs(client, ledger, stack.store_slug, pending, at).resumed == resumed
         wait_until("the question is back", lambda: question() == asked)
     wait_for(run, "Suspended")
     assert question_of(run)[1] == form

@@ -31,6 +31,7 @@ from tuneloop.orchestration.suspend import has_form
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.continuing import Try, mark_notified, next_continuation, record_try
 from tuneloop.sensor.transitions import PendingRun
+from tuneloop.storage.page_link import RENEWED_AFTER, SIGNED
 
 CONTINUING = "continue-training/recovery"
 """The deployment whose runs continue what others have left."""
@@ -97,7 +98,8 @@ class _Resumer:
         """Resume a run, if it is suspended and does not wait for a form."""
         if run is None or not is_suspended(run) or self.result.resumed >= _AT_ONCE:
             return
-        if pending.awaits_review and not _is_yet_to_ask(run, pending) and not self._has_lost_its_form(run):
+        asks = pending.awaits_review and not _is_yet_to_ask(run, pending)
+        if asks and not self._has_lost_its_form(run) and not self._links_to_what_ends(run):
             return
         if not self._may(run):
             get_run_logger().info("run %s is resumed when no other run of its deployment is at work", run.name)
@@ -113,6 +115,11 @@ class _Resumer:
             return False
         get_run_logger().warning("run %s waits for a form that is gone: it is resumed to ask again", run.name)
         return True
+
+    def _links_to_what_ends(self, run: FlowRun) -> bool:
+        """Return True if a run has shown a signed link for so long that it is to ask again, with a new one."""
+        signed = run.state is not None and SIGNED in (run.state.message or "")
+        return signed and run.state is not None and self.watcher.at - run.state.timestamp > RENEWED_AFTER
 
     def _is_accepted(self, run: FlowRun) -> bool:
         """Ask the server to resume a run; it may have been resumed elsewhere."""

@@ -11,6 +11,10 @@ from tuneloop.storage.base import Store
 
 _LIFETIME = timedelta(days=7)
 """The longest that a signature of version 4 allows. Source: Amazon S3, sharing objects with presigned URLs."""
+RENEWED_AFTER = _LIFETIME - timedelta(days=1)
+"""How long a page may show a link that is signed."""
+SIGNED = "X-Amz-Signature="
+"""What a signed link holds."""
 
 
 class PageLink(NamedTuple):
