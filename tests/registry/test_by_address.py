@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.cli.commands import in_an_empty_home, in_this_process
 from tests.registry.conftest import Champion, promotion_of
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, server_that_checks_keys
+from tests.waiting import LIMIT_S
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.storage.identity import create_store
 from tuneloop.storage.local import LocalDirectory
@@ -124,3 +127,27 @@ def test_commands_that_write_take_no_address(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "this command needs the store's block" in done.stderr
+
+
+def test_reports_are_listed_newest_first_with_where_each_one_opens(
+    store: LocalDirectory | S3Store, keys: dict[str, str]
+) -> None:
+    create_store(store, "a test")
+    names = [f"models/{name}.html" for name in ("robot/reports/b", "robot/reports/a", "hare/reports/c")]
+    store.create(names[0], names[0].encode())
+    time.sleep(1)  # S3 tells the time of a writing in seconds
+    for name in (*names[1:], "models/robot/reports/latest.html", "models/robot/pages/latest.html"):
+        store.create(name, name.encode())
+    listed = json.loads(in_this_process("reports", "--store", store.uri, "--json", **keys).stdout)["reports"]
+    assert [item["report"] for item in listed] == [names[2], names[1], names[0]]
+    said = in_this_process("reports", "robot", "--store", store.uri, **keys).stdout
+    assert said.index("robot, champions: ") < said.index(names[1]) < said.index(names[0])
+    assert "hare" not in said
+    if store.distant:
+        assert requests.get(listed[0]["link"], timeout=LIMIT_S).content == names[2].encode()
+        assert "Of each: anybody who has this link can open it until " in said
+        served = in_this_process("reports", "--serve", "--store", store.uri, **keys)
+        assert (served.returncode, "needs no server" in served.stderr) == (2, True)
+    else:
+        assert listed[0]["link"] == store.uri_of(names[2])
+        assert "`tuneloop reports --serve` makes links" in said

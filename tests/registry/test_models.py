@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,12 +12,13 @@ from rich.console import Console
 from tests.registry.conftest import Champion, promotion_of, run_of
 from tests.registry.test_rollback import win
 from tuneloop.cli.show_models import show_models
-from tuneloop.errors import ConfigurationError, CorruptRecord
+from tuneloop.errors import ConfigurationError, CorruptRecord, StoreError
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_history, get_version, save_model_page, summaries
 from tuneloop.registry.promotions import Registry
 from tuneloop.registry.rollback import roll_back
 from tuneloop.schemas.evaluation import GateResult
+from tuneloop.storage.local import LocalDirectory
 
 WHO = "a person"
 
@@ -134,3 +136,17 @@ def test_page_of_a_model_has_an_address_that_stays_and_shows_the_champion_of_now
     assert b"Sharper." in page
     assert page == ledger.store.read("models/robot/pages/0002.html")
     assert b"Sharper." not in ledger.store.read("models/robot/pages/0001.html")
+
+
+class _WriteOnce(LocalDirectory):
+    """Its operator lets nothing be written twice, as a policy of a bucket can."""
+
+    def rewrite(self, name: str, data: bytes) -> None:
+        raise StoreError(f"{name} is not allowed ({len(data)} bytes)")
+
+
+def test_page_of_a_model_is_written_also_where_nothing_may_be_written_twice(tmp_path: Path) -> None:
+    ledger = Ledger(_WriteOnce(tmp_path))
+    assert ledger.write_promotion(promotion_of("a", "robot", 1))
+    assert save_model_page(ledger, "robot") == "models/robot/pages/0001.html"
+    assert b"a is better" in ledger.store.read("models/robot/pages/0001.html")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from tuneloop.cli.options import BY_ADDRESS, Json, Model, Reason, Store, StoreOrAddress, Version, named_store
 from tuneloop.cli.panels import DECIDE, LOOK, USE
 from tuneloop.cli.terminal import console_for, print_json, tell
-from tuneloop.errors import ConfigurationError
+from tuneloop.errors import ConfigurationError, StoreError
 from tuneloop.orchestration.server_address import is_address, use_server
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def review(
     tell(document, *lines, as_json=as_json)
     # Its run emits the same, if it still is there: one id, one event.
     emit_model_event("promoted" if promotion else "rejected", waiting_run, decision, ledger.store)
-    show_answer(ledger.store, decision)
+    with suppress(StoreError):  # its run shows it too, and some stores let nothing be written twice
+        show_answer(ledger.store, decision)
 
 
 @app.command(rich_help_panel=USE)

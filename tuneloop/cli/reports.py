@@ -12,6 +12,7 @@ import uvicorn
 from tuneloop.cli.terminal import say, tell
 from tuneloop.errors import ConfigurationError
 from tuneloop.evaluation.reports.listing import list_pages
+from tuneloop.evaluation.reports.models_page import MODELS_PAGE
 from tuneloop.evaluation.reports.serving import reports_app
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
@@ -24,6 +25,8 @@ def show_reports(store: Store, model: str | None, *, as_json: bool) -> None:
     """Print where every report of a store can be opened, or of one model, newest first."""
     document: list[dict[str, str | None]] = []
     lines, note = [], ""
+    if model is None and store.exists(MODELS_PAGE):
+        lines.append(f"All models: {page_link(store, MODELS_PAGE).address}")
     for pages in list_pages(store, model):
         if pages.champions:
             lines.append(f"{pages.model}, champions: {page_link(store, pages.champions).address}")

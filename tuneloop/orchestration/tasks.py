@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from prefect import task
@@ -15,7 +16,7 @@ from prefect.tasks import Task
 from tuneloop.datasets.sources.public_zip import check_still_there
 from tuneloop.datasets.store import load_manifest
 from tuneloop.datasets.unchanged import ScanRecord, save_scan_record, scan_record_name, state_of
-from tuneloop.errors import ProviderUnavailable, StoreUnavailable
+from tuneloop.errors import ProviderUnavailable, StoreError, StoreUnavailable
 from tuneloop.evaluation.render import ModelUnderTest, render
 from tuneloop.evaluation.reports.promotion_page import write_page
 from tuneloop.evaluation.reports.report import (
@@ -197,7 +198,8 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     name = page_name(evidence.run, against)
     page = write_page(ctx.store, evidence).encode()
     ctx.store.create(name, page)
-    ctx.store.rewrite(latest_page_name(evidence.run.model), page)
+    with suppress(StoreError):  # some let nothing be written twice
+        ctx.store.rewrite(latest_page_name(evidence.run.model), page)
     markdown = write_report(ctx.store, evidence)
     ctx.store.create(report_name(evidence.run, against), markdown.encode())
     link = page_link(ctx.store, name)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from tuneloop.datasets.store import load_manifest
-from tuneloop.errors import ConfigurationError, LedgerError, TuneloopError
+from tuneloop.errors import ConfigurationError, LedgerError, StoreError, TuneloopError
 from tuneloop.evaluation.render import ModelUnderTest, load_renders
 from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
 from tuneloop.evaluation.reports.template import LATEST
@@ -127,7 +127,7 @@ def save_model_page(ledger: Ledger, model: str) -> str:
     """Write the page of a model's champion history once for each champion, and again at its stable address.
 
     All champions are shown with the prompts and seeds of the last one, as far as they were rendered. Returns the
-    stable address within the store.
+    stable address within the store, or the page's own where the store lets nothing be written twice.
     """
     latest = f"models/{model}/pages/{LATEST}"
     while True:
@@ -136,8 +136,12 @@ def save_model_page(ledger: Ledger, model: str) -> str:
             raise LedgerError(f"{model} has no champion yet")
         entries = [champion_entry(ledger, item, history[-1]) for item in history]
         page = write_model_page(ledger.store, model, entries).encode()
-        ledger.store.create(model_page_name(model, history[-1].number), page)
-        ledger.store.rewrite(latest, page)
+        name = model_page_name(model, history[-1].number)
+        ledger.store.create(name, page)
+        try:
+            ledger.store.rewrite(latest, page)
+        except StoreError:
+            return name
         # Two may write at once: whoever was second and knew less writes once more.
         if len(ledger.numbered(f"models/{model}/promotions/")) == len(history):
             return latest
