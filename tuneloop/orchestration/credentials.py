@@ -28,6 +28,8 @@ HostName = Annotated[str, AfterValidator(check_host_name)]
 class SpendingGuard(BaseModel):
     """What an account may spend. Beyond it a training is put on hold for approval."""
 
+    model_config = ConfigDict(title="Spending limits")
+
     trainings_per_day: int | None = Field(
         default=20,
         ge=0,
