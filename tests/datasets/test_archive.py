@@ -122,7 +122,7 @@ def test_damaged_image_never_makes_a_whole_archive(
     store.create(image_name(manifest.items[0].sha256), content)
     received: list[bytes] = []
     archive = DatasetArchive(manifest, store)
-    with pytest.raises(CorruptRecord, match=r"holds other bytes than its name says \(cup\.png\); restore it"):
+    with pytest.raises(CorruptRecord, match=r"does not have the hash in its name \(cup\.png\); restore it"):
         received.extend(archive.chunks())
     assert sum(map(len, received)) < archive.size_bytes
 
@@ -162,7 +162,7 @@ def test_damaged_copy_is_named_by_its_image(store: LocalDirectory) -> None:
     )  # fmt: skip
     store.create(image_name(copy.sha256), bytes(len(WEBP)))
     manifest = stored([item], [JPEG], store)
-    with pytest.raises(CorruptRecord, match=rf"{copy.sha256}: holds other bytes .*\(cup\.jpg\)"):
+    with pytest.raises(CorruptRecord, match=rf"{copy.sha256}: does not have the hash .*\(cup\.jpg\)"):
         b"".join(DatasetArchive(manifest, store, {item.sha256: copy}).chunks())
 
 

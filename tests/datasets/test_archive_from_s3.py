@@ -143,7 +143,7 @@ def test_image_that_is_too_long_is_not_held_and_never_packed(distant: Distant, m
     changed = distant._folder / image_name(manifest.items[1].sha256)
     changed.chmod(0o644)
     changed.write_bytes(changed.read_bytes() + more)
-    with pytest.raises(CorruptRecord, match=r"holds other bytes than its name says"):
+    with pytest.raises(CorruptRecord, match=r"does not have the hash in its name"):
         list(DatasetArchive(manifest, distant).chunks())
     assert threads() == []
 

@@ -134,10 +134,10 @@ def test_zip_that_the_provider_would_fetch_by_itself_is_judged_as_it_is(folder: 
         in_a_folder = check(url, "--provider", "segmind")
     findings = {one["check"]: one for one in json.loads(there.stdout)["findings"]}
     assert findings.keys() == {"exif-rotation", "trigger-absent"}
-    assert "zip anew" in findings["exif-rotation"]["remedy"]
+    assert "zip again" in findings["exif-rotation"]["remedy"]
     assert "put in front" not in findings["trigger-absent"]["reason"]
     assert (there.returncode, here.returncode, in_a_folder.returncode) == (0, 0, 2)
-    assert "turned copy" in " ".join(here.stdout.split())
+    assert "rotated copy" in " ".join(here.stdout.split())
     assert "is in a folder; zip the images flat" in in_a_folder.stderr
 
 

@@ -50,9 +50,9 @@ def test_nothing_is_promised_of_a_zip_that_the_provider_fetches_by_itself(folder
     put_odd_images(folder)
     here, there = remedies(folder, LOCAL_ARCHIVE), remedies(folder, BY_PROVIDER)
     assert here.keys() == there.keys() == {"exif-rotation", "misnamed", "cmyk", "sixteen-bit", "transparency"}
-    assert "a turned copy is sent" in here["exif-rotation"]
+    assert "a rotated copy is sent" in here["exif-rotation"]
     for remedy in there.values():
-        assert "zip anew" in remedy
+        assert "zip again" in remedy
         assert "is sent" not in remedy
         assert "normalize" not in remedy
 
@@ -61,7 +61,7 @@ def test_images_that_the_recipe_converts_need_nothing_done(folder: Path) -> None
     put_odd_images(folder)
     told = remedies(folder, Delivery(ImagePreprocessing()))
     for check in ("cmyk", "sixteen-bit", "transparency"):
-        assert told[check].startswith("nothing needs to be done: a plain copy is sent")
+        assert told[check].startswith("nothing to do: a plain copy is sent")
     kept = remedies(folder, Delivery(ImagePreprocessing(convert_to_rgb=False, longest_side_px=300)))
     assert kept["cmyk"] == remedies(folder, LOCAL_ARCHIVE)["cmyk"]
 

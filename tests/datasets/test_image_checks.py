@@ -44,7 +44,7 @@ def test_turned_by_exif(folder: Path, orientation: int) -> None:
         "exif-rotation",
         (
             f"more/a.png: is turned or mirrored by its EXIF data (orientation {orientation}), which trainers "
-            "ignore; nothing needs to be done: a turned copy is sent, the file stays"
+            "ignore; nothing to do: a rotated copy is sent, the file stays unchanged"
         ),
     )
 
@@ -80,7 +80,7 @@ def test_other_color_profile(folder: Path, image_format: str) -> None:
     wide = saved(scene(1), image_format, icc_profile=profile("Wide colors", WIDER, 2.2))
     severity, check, sentence = only_finding(folder, wide, name)
     assert (severity, check) == ("warning", "color-profile")
-    assert "has the color profile Wide colors; trainers take it for sRGB" in sentence
+    assert "has the color profile Wide colors; trainers read it as sRGB" in sentence
 
 
 def test_profile_that_changes_the_brightness_only(folder: Path) -> None:
@@ -116,7 +116,7 @@ def test_suffix_that_tells_the_truth(folder: Path, name: str) -> None:
 def test_bytes_behind_the_end(folder: Path) -> None:
     severity, check, sentence = only_finding(folder, saved(scene(1), "PNG") + bytes(12345))
     assert (severity, check) == ("warning", "trailing-bytes")
-    assert "has 12,345 bytes behind its end" in sentence
+    assert "has 12,345 bytes after its end" in sentence
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
     found = preflight(folder, RULE, DatasetRequirements()).findings
     (finding,) = found
     assert finding.sentence == (
-        "metadata.jsonl: has its captions read from the column text, and not from prompt; nothing if that is "
-        "right, or rename the right column to text"
+        "metadata.jsonl: has its captions read from the column text, and not from prompt; "
+        "optional: rename the right column to text"
     )
     assert captions_of(folder) == {"1.png": "a cup"}
 
@@ -93,14 +93,14 @@ def test_text_wins_over_other_columns_and_that_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "line 2 is no JSON (Expecting property name"),
-        ("[1]", "line 2 is no JSON object"),
-        ("[" * 100_000, "line 2 is no JSON ("),
+        ("{", "line 2 is not JSON (Expecting property name"),
+        ("[1]", "line 2 is not a JSON object"),
+        ("[" * 100_000, "line 2 is not JSON ("),
         ('{"text": "a cup"}', "line 2 names no image in file_name"),
         ('{"file_name": 3}', "line 2 names no image in file_name"),
         ('{"file_name": "../1.png"}', "line 2 names a file out of the folder (../1.png)"),
         ('{"file_name": "/1.png"}', "line 2 names a file out of the folder (/1.png)"),
-        ('{"file_name": "1.png", "text": ["a"]}', "line 2 has a caption in text that is no text"),
+        ('{"file_name": "1.png", "text": ["a"]}', "line 2 has a caption in text that is not text"),
         ('{"file_name": "1.png", "text": "\\ud800"}', "line 2 holds characters that are no text"),
         ('{"file_name": "1.png", "text": "a\\u0000"}', "line 2 holds characters that are no text"),
         ('{"file_name": "2.png", "text": "a jug"}', "line 2 names 2.png, and there is no such image"),
@@ -121,7 +121,7 @@ def test_broken_line_is_named_by_its_number(folder: Path, line: str, said: str) 
     ("text", "said"),
     [
         ("file_name,text\n1.png,a cup,more\n", "line 2 has more fields than the first line"),
-        ('file_name,text\n1.png,"a cup\n', "is no CSV (unexpected end of data)"),
+        ('file_name,text\n1.png,"a cup\n', "is not CSV (unexpected end of data)"),
         (
             "name,text\n1.png,a cup\n",
             "has no column file_name, so that its lines name no image (its columns: name, text",
@@ -165,7 +165,7 @@ def test_caption_in_a_table_may_be_as_long_as_one_in_a_file(folder: Path) -> Non
     (told,) = errors_of(folder)
     assert (
         told
-        == "metadata.jsonl: line 2 has in text more than 1 MiB, which is no caption; fix the line, or remove it"
+        == "metadata.jsonl: line 2 has in text more than 1 MiB, too much for a caption; fix the line, or remove it"
     )
 
 
@@ -253,10 +253,7 @@ def test_csv_of_a_spreadsheet_is_told_as_that(folder: Path, text: str, reason: s
 def test_one_json_document_in_place_of_lines_is_one_error(folder: Path, indent: int | None) -> None:
     put_images(folder, "1.png", "2.png")
     entries = [{"file_name": f"{number}.png", "text": "a cup"} for number in (1, 2)]
-    said = (
-        "metadata.jsonl: is one JSON document, and not an object on each line; "
-        "write each image's object on a line of its own"
-    )
+    said = "metadata.jsonl: is one JSON document, not one object per line; write one object per line"
     (folder / "metadata.jsonl").write_text(json.dumps(entries, indent=indent))
     assert errors_of(folder) == [said]
     (folder / "metadata.jsonl").write_text(json.dumps({"1.png": "a cup", "2.png": "a jug"}, indent=2))

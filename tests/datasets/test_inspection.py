@@ -181,7 +181,7 @@ def test_png_with_a_longer_text_than_pillow_unpacks_is_not_called_broken(folder:
         assert inspected(folder, data).format == "png"
     else:
         assert refusal(folder, data) == (
-            "a.jpg: holds a text, such as a workflow, that is longer than the trainers' libraries read; "
+            "a.jpg: holds a text, such as a workflow, too long for the trainers' libraries; "
             "save it again without comments"
         )
 

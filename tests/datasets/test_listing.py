@@ -56,9 +56,7 @@ def test_everything_left_out_is_one_warning_and_everything_unread_another(folder
     put(folder, "a.png", ".a", ".b", ".git/c.png", "__MACOSX/._a.png", "a/.DS_Store")
     put(folder, "metadata.json", "clip.mp4", "sub/classes.xml")
     left_out, unread = list_folder(folder).findings
-    assert left_out.sentence.startswith(
-        ".a, .b, .git and 2 more are hidden or left behind by a system, and left out"
-    )
+    assert left_out.sentence.startswith(".a, .b, .git and 2 more are hidden or left by the system, and ignored")
     assert unread.sentence.startswith("clip.mp4, metadata.json and sub/classes.xml are neither image nor caption")
 
 

@@ -41,23 +41,23 @@ OTHERS = {
         b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n"
     ],
     "is a pointer of git-annex, not the image; run git annex get": [b"/annex/objects/SHA256E-s31--00.jpg\n"],
-    "is a text that names another file: a link that became a text; put that file in its place": [
+    "is a text that names another file: a link saved as text; put that file in its place": [
         b"../../blobs/0123456789abcdef", b"originals/near/a b.jpg\n"
     ],
-    "is a web page, such as a login or an error, in place of the image; fetch it again, or remove it": [
+    "is a web page, such as a login or an error, instead of the image; fetch it again, or remove it": [
         b"<!DOCTYPE html><html><head>", b"\n\n<HTML><title>403</title>", b"<?xml version='1.0'?><html xmlns=''>"
     ],
-    "is an XML document, such as a server's error, in place of the image; fetch it again, or remove it": [
+    "is an XML document, such as a server's error, instead of the image; fetch it again, or remove it": [
         b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', b"\xef\xbb\xbf<Error/>"
     ],
-    "is JSON, such as a server's error, in place of the image; fetch it again, or remove it": [b'{"error": "no"}'],
+    "is JSON, such as a server's error, instead of the image; fetch it again, or remove it": [b'{"error": "no"}'],
     "is an SVG drawing, which has no pixels; convert it to jpg, png or webp": [
         b'<svg xmlns="http://www.w3.org/2000/svg"/>', b"<?xml version='1.0'?><!-- a --><svg></svg>"
     ],
     "is an image that is written as text (base64); decode it, or remove it": [
         b"data:image/png;base64,iVBO", base64.b64encode(JPEG), base64.b64encode(PNG)
     ],
-    "was an image that a program has saved as text, which changes its bytes; fetch it again, or remove it": [
+    "was an image until a program saved it as text, which changed its bytes; fetch it again, or remove it": [
         PNG.replace(b"\r\n", b"\n"), PNG.replace(b"\n", b"\r\n"), JPEG.decode(errors="replace").encode()
     ],
     "has 2 other bytes before the start of an image; save or fetch it again, or remove it": [b"\r\n" + JPEG],

@@ -94,7 +94,7 @@ def test_other_bytes_under_a_name_are_not_overwritten(scanned: Scanned, store: L
 
     store = Blind(Path(store.uri.removeprefix("file://")))
     store.create(name, b"TEABOT, a mug")
-    with pytest.raises(CorruptRecord, match=rf"{name} holds other bytes than its name says; move it away"):
+    with pytest.raises(CorruptRecord, match=rf"{name} does not have the hash in its name; move it away"):
         store_images(scanned.manifest, scanned.files, store)
     assert store.read(name) == b"TEABOT, a mug"
 

@@ -141,7 +141,7 @@ DRIPS = {
 def test_answer_that_drips_ends_wherever_it_drips(where: str) -> None:
     with (
         speaking(dripping(*DRIPS[where])) as server,
-        pytest.raises(ProviderUnavailable, match=r"did not answer in whole within 0\.3 s"),
+        pytest.raises(ProviderUnavailable, match=r"did not respond in full within 0\.3 s"),
     ):
         provider(server.url, RequestPolicy(tries=1, response_s=0.3)).list_jobs()
 

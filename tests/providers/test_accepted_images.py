@@ -125,7 +125,7 @@ def test_download_that_breaks_in_the_middle_is_repeated(booth: Booth) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_refusal_to_tell_how_far_it_is_is_no_refusal_of_the_order(booth: Booth, status: int) -> None:
     booth.emulator.inject(Fault("refuse", booth.state, "GET", status=status))
-    with pytest.raises(UnexpectedResponse, match="the image was accepted, and asking for it was refused"):
+    with pytest.raises(UnexpectedResponse, match="the image request was accepted, but polling it was rejected"):
         booth.image()
     assert (booth.orders, booth.paid) == (1, 1)
 
@@ -141,7 +141,7 @@ def test_image_that_never_comes_is_given_up_as_accepted(booth: Booth, monkeypatc
     for module in (bfl_inference, segmind_inference):
         monkeypatch.setattr(module, "_LONGEST_WAIT_S", 0.1)
     booth.emulator.inject(Fault("refuse", booth.state, "GET", status=429, times=10_000))
-    with pytest.raises(ProviderUnavailable, match="was accepted and cannot be fetched") as caught:
+    with pytest.raises(ProviderUnavailable, match="but the image cannot be fetched") as caught:
         booth.image()
     assert not isinstance(caught.value, RateLimited)
     assert (booth.orders, booth.paid) == (1, 1)

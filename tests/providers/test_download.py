@@ -171,7 +171,7 @@ def answering(*answers: Answer, versions: list[str | None] | None = None) -> Ite
     ids=["whole file", "other ETag", "other size", "no such range"],
 )
 def test_file_that_changed_is_said_to_have_changed(answer: Answer) -> None:
-    with answering(LOOK, answer) as file, pytest.raises(SourceChanged, match="fetched anew"):
+    with answering(LOOK, answer) as file, pytest.raises(SourceChanged, match="downloaded again"):
         part(file.source, 10, 20)
 
 
@@ -202,7 +202,7 @@ def test_answers_without_a_byte_are_not_asked_for_without_end() -> None:
     nothing = (206, {"ETag": '"a"', "Content-Range": "bytes 10-19/100"}, b"")
     with (
         answering(LOOK, *[nothing] * 3) as file,
-        pytest.raises(ProviderUnavailable, match="none of the bytes"),
+        pytest.raises(ProviderUnavailable, match="no bytes arrived"),
     ):
         part(file.source, 10, 20)
 

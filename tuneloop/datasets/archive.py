@@ -173,7 +173,7 @@ class _Image:
 
     def _damaged(self) -> CorruptRecord:
         return CorruptRecord(
-            f"{self._uri}: holds other bytes than its name says ({self._file_name}); "
+            f"{self._uri}: does not have the hash in its name ({self._file_name}); "
             "restore it from a backup, or move it away and run again from the folder"
         )
 

@@ -61,7 +61,7 @@ class CaptionRule(FrozenModel):
 
 def read_caption(path: Path, name: str) -> str | Finding:
     """Read a caption file as it was written, or say why it cannot be used."""
-    huge = error("caption-huge", name, "is larger than 1 MiB, and so no caption", "rename or remove it")
+    huge = error("caption-huge", name, "is larger than 1 MiB, too large for a caption", "rename or remove it")
     return read_text(path, name, MAX_CAPTION_BYTES, huge)
 
 

@@ -28,13 +28,13 @@ class Delivery(NamedTuple):
 LOCAL_ARCHIVE = Delivery()
 """Packed anew, with images put upright and nothing else done to them."""
 _CONVERTED = ("transparency", "cmyk", "sixteen-bit", "color-profile")
-_COPY_SENT = "nothing needs to be done: a plain copy is sent, the file stays"
+_COPY_SENT = "nothing to do: a plain copy is sent, the file stays unchanged"
 _ZIP_ANEW = {
-    "exif-rotation": "turn its pixels, and zip anew: the provider fetches this zip by itself",
-    "misnamed": "name it by its content, and zip anew: the provider fetches this zip by itself",
-    "not-for-training": "take it out, and zip anew: the provider fetches this zip by itself, all of it",
-    "trigger-absent": "write it where it reads best, and zip anew",
-    **dict.fromkeys(_CONVERTED, "save it as plain 8-bit RGB, and zip anew"),
+    "exif-rotation": "rotate its pixels and zip again: the provider fetches this zip itself",
+    "misnamed": "name it by its content and zip again: the provider fetches this zip itself",
+    "not-for-training": "take it out and zip again: the provider fetches this whole zip itself",
+    "trigger-absent": "write it where it reads best, and zip again",
+    **dict.fromkeys(_CONVERTED, "save it as plain 8-bit RGB, and zip again"),
 }
 
 

@@ -96,14 +96,14 @@ def _other_form(table: FileEntry, text: str) -> Finding | None:
     if table.suffix != ".csv":
         if not text.lstrip().startswith("[") and not _is_one_object(text):
             return None
-        reason = "is one JSON document, and not an object on each line"
-        return error("table-format", table.name, reason, "write each image's object on a line of its own")
+        reason = "is one JSON document, not one object per line"
+        return error("table-format", table.name, reason, "write one object per line")
     first = text.lstrip().partition("\n")[0].strip()
     # A name alone is no line of columns.
     fields = {name: first.split(sign) for sign, name in _SEPARATORS.items() if sign in first}
     separators = (name for name, each in fields.items() if _FILE_COLUMN in {field.strip(' "') for field in each})
     if first.lower().startswith("sep="):
-        reason = f"starts with a line {printable(first)[:_LONGEST_SEP]}, which spreadsheets alone understand"
+        reason = f"starts with a line {printable(first)[:_LONGEST_SEP]}, which only spreadsheets understand"
     elif (by := next(separators, None)) is not None:
         reason = f"has {by} between its columns, as spreadsheets write them in some countries"
     else:
@@ -130,9 +130,9 @@ def _json_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as caught:
-            yield number, f"is no JSON ({caught})"
+            yield number, f"is not JSON ({caught})"
             continue
-        yield number, values if isinstance(values, dict) else "is no JSON object"
+        yield number, values if isinstance(values, dict) else "is not a JSON object"
 
 
 def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -145,7 +145,7 @@ def _csv_lines(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
             else:
                 yield reader.line_num, {name: value or None for name, value in values.items()}
     except csv.Error as caught:
-        yield reader.line_num, f"is no CSV ({caught})"
+        yield reader.line_num, f"is not CSV ({caught})"
 
 
 def _caption_column(table: FileEntry, rows: list[dict[str, Any]]) -> tuple[str | None, list[Finding]]:
@@ -176,9 +176,9 @@ def _row(table: FileEntry, number: int, values: dict[str, Any], column: str | No
         raise _BrokenLine(f"names a file out of the folder ({printable(name)})")
     caption = values.get(column) if column else None
     if caption is not None and not isinstance(caption, str):
-        raise _BrokenLine(f"has a caption in {column} that is no text")
+        raise _BrokenLine(f"has a caption in {column} that is not text")
     if len(caption or "") > MAX_CAPTION_BYTES:
-        raise _BrokenLine(f"has in {column} more than 1 MiB, which is no caption")
+        raise _BrokenLine(f"has in {column} more than 1 MiB, too much for a caption")
     if _NO_TEXT.search(f"{name}{caption or ''}"):
         raise _BrokenLine("holds characters that are no text")
     return Row(number, str(PurePosixPath(table.folder) / path), caption or "")

@@ -127,12 +127,12 @@ def _name_findings(
 def _what_is_not_read(found: Walk, read: set[FileEntry]) -> list[Finding]:
     findings = []
     if found.ignored:
-        reason = f"{_files(found.ignored)} hidden or left behind by a system, and left out"
+        reason = f"{_files(found.ignored)} hidden or left by the system, and ignored"
         remedy = "optional: unhide what belongs to the dataset"
         findings.append(warning("left-out", None, reason, remedy))
     others = [file.name for file in found.files if file not in read]
     if others:
-        reason = f"{_files(others)} neither image nor caption, and read by nothing"
+        reason = f"{_files(others)} neither image nor caption, and not used"
         remedy = "optional: remove what does not belong to the dataset"
         findings.append(warning("not-read", None, reason, remedy))
     return findings

@@ -44,7 +44,7 @@ def opened_table(table: FileEntry) -> Any:
     except ImportError:
         reason, remedy = "is read with pyarrow, which is not installed", f"install it with `{_EXTRA}`"
     except (OSError, ValueError, MemoryError) as error:
-        reason, remedy = f"is no parquet that can be read ({type(error).__name__})", "write it again"
+        reason, remedy = f"is not a readable parquet file ({type(error).__name__})", "write it again"
     raise UnreadableTable(reason, remedy)
 
 
@@ -105,9 +105,9 @@ def unpacked_tables(folder: Path, target: Path, label: str) -> Path:
     rows = sum(table.file.metadata.num_rows for table in tables)
     total = sum(_total_bytes(table.file) for table in tables)
     if rows > limits.MAX_FILES:
-        raise DatasetError(f"{label} has {rows:,} rows of images; {limits.MAX_FILES:,} is the most that is read")
+        raise DatasetError(f"{label} has {rows:,} rows of images; the limit is {limits.MAX_FILES:,}")
     if total > limits.MAX_DATASET_BYTES:
-        most = f"{limits.MAX_DATASET_BYTES:,} is the most that is read"
+        most = f"the limit is {limits.MAX_DATASET_BYTES:,}"
         raise DatasetError(f"{label} holds tables of {total:,} bytes; {most}")
     try:
         _write(tables, target, label)
@@ -162,7 +162,7 @@ def _rows(table: ImageTable, label: str) -> Iterator[tuple[str, bytes, dict[str,
         name, data = (image.get("path"), image.get("bytes")) if isinstance(image, dict) else (None, image)
         if not data:
             raise DatasetError(
-                f"{label}: row {number} of {table.found.name} holds no image, or its path alone; embed the "
+                f"{label}: row {number} of {table.found.name} holds no image, or only its path; embed the "
                 "images, or take the row out"
             )
         yield _name(number, name or "", data, used), data, row

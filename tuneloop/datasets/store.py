@@ -103,5 +103,5 @@ def create_or_find(store: Store, name: str, data: bytes) -> None:
     """Let a name that is a digest hold its content. Raises `CorruptRecord` where it holds something else."""
     if not store.create(name, data):
         raise CorruptRecord(
-            f"{store.uri_of(name)} holds other bytes than its name says; move it away and start again"
+            f"{store.uri_of(name)} does not have the hash in its name; move it away and start again"
         )

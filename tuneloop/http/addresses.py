@@ -32,7 +32,7 @@ def check_api_address(value: str) -> str:
     if "@" in parts.netloc or "?" in value or "#" in value:
         raise ValueError(f"the address of {host} must hold no user, password, question mark or #; leave them out")
     if parts.scheme == "http" and not is_loopback(host):
-        raise ValueError(f"over http:// anybody on the way to {host} can read the API key; write https://{host}")
+        raise ValueError(f"over http:// anyone between here and {host} can read the API key; write https://{host}")
     return value.rstrip("/")
 
 
@@ -68,7 +68,7 @@ def check_host_name(value: str) -> str:
     """Accept a bare host name, such as cdn.example.com. Raises `ValueError`."""
     name = value.strip().lower()
     if not _HOST_NAME.fullmatch(name):
-        raise ValueError(f"{value[:60]!r} is no host name; write it like cdn.example.com, without https://")
+        raise ValueError(f"{value[:60]!r} is not a host name; write it like cdn.example.com, without https://")
     return name
 
 

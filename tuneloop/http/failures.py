@@ -25,7 +25,7 @@ def configuration_fault(error: Exception, url: str) -> str | None:
     if isinstance(error, exceptions.ProxyError) or "SOCKS" in text:
         return _proxy_fault(text, url)
     if isinstance(error, exceptions.InvalidHeader | UnicodeError):
-        return "the API key holds a character that no header can carry; paste it into the credentials block anew"
+        return "the API key holds a character that no header can carry; paste it into the credentials block again"
     if isinstance(error, OSError) and ("TLS CA certificate bundle" in text or "[X509" in text):
         bundle = next((name for name in _BUNDLES if os.environ.get(name)), _BUNDLES[0])
         return f"{bundle}={os.environ.get(bundle, '')} is no readable bundle of certificates; correct or unset it"

@@ -79,7 +79,7 @@ class PublicFile:
                 if response.status == HTTPStatus.OK:
                     return self._write(response, target, limit_bytes, on_progress)
                 url = self._next(url, response)
-        raise DatasetError(f"{self.url} leads on and on, more than {_MAX_REDIRECTS} times; {_BY_HAND}")
+        raise DatasetError(f"{self.url} redirects more than {_MAX_REDIRECTS} times; {_BY_HAND}")
 
     def _next(self, url: str, response: StreamedResponse) -> str:
         location = response.headers.get("location")
@@ -89,10 +89,10 @@ class PublicFile:
             found = urljoin(url, location)
             parts = urlsplit(found)
         except ValueError:
-            raise DatasetError(f"{self.url} leads to an address that is none; {_BY_HAND}") from None
+            raise DatasetError(f"{self.url} redirects to a malformed address; {_BY_HAND}") from None
         allowed = {"https"} if url.startswith("https:") else {"http", "https"}
         if parts.scheme not in allowed or not parts.hostname or parts.username or parts.password:
-            raise DatasetError(f"{self.url} leads to an address that is not plain https; {_BY_HAND}")
+            raise DatasetError(f"{self.url} redirects to an address that is not plain https; {_BY_HAND}")
         if self._public_only:
             check_host(parts.hostname)
         return found
@@ -107,7 +107,7 @@ class PublicFile:
             for chunk in itertools.chain([b""], response.chunks):
                 done += len(chunk)
                 if max(done, size_bytes or 0) > limit_bytes:
-                    raise DatasetError(f"{self.url} has more than {limit_bytes:,} bytes, the most that is fetched")
+                    raise DatasetError(f"{self.url} has more than {limit_bytes:,} bytes, the limit")
                 hasher.update(chunk)
                 file.write(chunk)
                 if on_progress is not None:

@@ -65,7 +65,7 @@ class ResponseTimeout:
         if self._timer is not None:
             self._timer.cancel()
         if self._over:
-            raise ResponseTooSlow(f"it did not answer in whole within {self._seconds:g} s")
+            raise ResponseTooSlow(f"it did not respond in full within {self._seconds:g} s")
 
 
 _TIMEOUT: ContextVar[ResponseTimeout | None] = ContextVar("response_timeout", default=None)

@@ -211,7 +211,7 @@ class Transport:
             for number, chunk in enumerate(response.raw.stream(CHUNK_BYTES, decode_content=False)):
                 if number == 0 and is_gzip(chunk, response.headers.get("content-encoding", "")):
                     raise UnexpectedResponse(
-                        "the file came encoded as gzip (Content-Encoding), though it was requested as it is; "
+                        "the file came encoded as gzip (Content-Encoding), though that was not requested; "
                         "a server or proxy on the way encodes it",
                         provider=self.provider,
                         status=response.status_code,
@@ -274,7 +274,7 @@ class Transport:
             reason = "the presigned URL was rejected, probably because it expired"
             return PresignedUrlExpired(reason, **response.details)
         if response.status == 400 and b"<Code>RequestTimeout<" in response.body:  # noqa: PLR2004
-            return ProviderUnavailable("too few bytes arrived for too long; run again", **response.details)
+            return ProviderUnavailable("the transfer was too slow for too long; run again", **response.details)
         return self._map_error(response)
 
     def _unavailable(self, what: str, url: str) -> ProviderUnavailable:

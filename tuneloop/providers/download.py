@@ -71,7 +71,7 @@ class PresignedDownload:
         position, fruitless = start, 0
         while position < stop:
             before = position
-            failure = ProviderUnavailable("none of the bytes came", provider=self._transport.provider)
+            failure = ProviderUnavailable("no bytes arrived", provider=self._transport.provider)
             try:
                 headers = {"Range": f"bytes={position}-{stop - 1}", "If-Range": etag}
                 with self._opened(headers, (200, _PART, _NO_SUCH_RANGE)) as response:
@@ -108,6 +108,6 @@ class PresignedDownload:
         details: dict[str, Any] = {"provider": self._transport.provider, "status": response.status}
         same = response.headers.get("etag", etag) == etag and (found is None or int(found[3]) == self._size_bytes)
         if response.status != _PART or not same:
-            raise SourceChanged("the file has changed while it was fetched; it is fetched anew", **details)
+            raise SourceChanged("the file changed during the download; it is downloaded again", **details)
         if found is None or int(found[1]) != start or not start <= int(found[2]) < stop:
             raise UnexpectedResponse(f"bytes {start} to {stop - 1} were requested, others arrived", **details)

@@ -40,7 +40,7 @@ class ExpectedHosts:
         way = "" if parts.scheme == "https" else f" over {parts.scheme}"
         raise UnexpectedResponse(
             f"{field} points to {parts.hostname}{way}, which is not {self._owner}; if the provider has moved "
-            "there, add that host to storage_hosts of the credentials block, else tell its support",
+            "there, add that host to storage_hosts of the credentials block, else contact its support",
             **details,
         )
 

@@ -64,10 +64,10 @@ def wait_for_image(ask: Callable[[], _T | None], longest_wait_s: float, accepted
         except RenderingFailed:
             raise
         except ProviderUnavailable as error:
-            reason = f"the image was accepted and cannot be fetched: {error.reason}"
+            reason = f"the image request was accepted, but the image cannot be fetched: {error.reason}"
         except RequestRejected as error:
             raise UnexpectedResponse(
-                f"the image was accepted, and asking for it was refused: {error.reason}",
+                f"the image request was accepted, but polling it was rejected: {error.reason}",
                 provider=error.provider, status=error.status, request_id=error.request_id, excerpt=error.excerpt,
             ) from None  # fmt: skip
         if time.monotonic() > until:

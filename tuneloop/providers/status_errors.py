@@ -26,16 +26,16 @@ Meaning = tuple[type[ProviderError], str]
 _ON_THE_WAY = "a server or proxy on the way does not take such a request; check the base URL and the proxy"
 _USUAL: dict[int, Meaning] = {
     401: (AuthenticationFailed, "the API key is missing or wrong; put the right one into the credentials block"),
-    402: (InsufficientCredits, "the account has not enough credits; top it up and run again"),
-    405: (RequestRejected, "this method is not served here; check the base URL"),
+    402: (InsufficientCredits, "the account does not have enough credits; top it up and run again"),
+    405: (RequestRejected, "this method is not allowed here; check the base URL"),
     407: (RequestRejected, "a proxy on the way asks for a password; put user and password into its variable"),
     409: (
         RequestRejected,
-        "it conflicts with what the account already has, such as a job of this name; look into its console",
+        "it conflicts with what the account already has, such as a job of this name; check its console",
     ),
     413: (RequestRejected, "the request is too large for the provider; take fewer or smaller images"),
     414: (RequestRejected, "the request's address is too long; check the base URL"),
-    415: (RequestRejected, "the type of the request's body is not taken here; check the base URL"),
+    415: (RequestRejected, "the request's content type is not accepted here; check the base URL"),
     431: (RequestRejected, "the request's headers are too large; check the API key and the proxy"),
     **dict.fromkeys((411, 412, 417, 421, 426, 428), (RequestRejected, _ON_THE_WAY)),
     451: (RequestRejected, "the provider may not serve this for legal reasons; ask its support"),
@@ -65,7 +65,7 @@ def error_by_status(
         return RequestRejected(_redirected(response), **details)
     if status >= 500:  # noqa: PLR2004
         return ProviderUnavailable(
-            "the service has a problem of its own; run again later",
+            "the service has an internal problem; run again later",
             retry_after_s=seconds_until_allowed(response.headers),
             **details,
         )

@@ -77,7 +77,7 @@ def listed_too(client: S3Client, keys: list[str], size_bytes: int = 1) -> None:
     [
         ("MAX_FILES", 2, "holds more than 2 objects; name a smaller folder"),
         ("MAX_DATASET_BYTES", 5, "holds more than 5 bytes; name a smaller folder"),
-        ("MAX_FILE_BYTES", 1, "has 2 bytes; 1 is the most for one file"),
+        ("MAX_FILE_BYTES", 1, "has 2 bytes; the limit for one file is 1"),
     ],
 )
 def test_too_much_is_refused_before_anything_is_fetched(
@@ -97,7 +97,7 @@ def test_large_zip_is_refused_before_it_is_fetched(
     put(client, bucket, {"cats.zip": b"12"})
     monkeypatch.setattr(limits, "MAX_ZIP_BYTES", 1)
     fetched = gets_of(client)
-    with pytest.raises(DatasetError, match="has 2 bytes; 1 is the most that is fetched"):
+    with pytest.raises(DatasetError, match="has 2 bytes; the limit is 1"):
         open_and_close(f"s3://{bucket}/cats.zip", client_for=lambda _: client)
     assert fetched == []
 
@@ -152,7 +152,7 @@ def test_object_gone_since_it_was_listed_is_noticed(client: S3Client, bucket: st
 def test_body_that_breaks_off_again_and_again_is_said_to(client: S3Client, bucket: str) -> None:
     put(client, bucket, {"p/a.png": bytes(2 << 20)})
     broken = cut_bodies(client, times=9)
-    with pytest.raises(DatasetError, match=r"p/a.png: S3 gave no whole answer .*; run again"):
+    with pytest.raises(DatasetError, match=r"p/a.png: S3 gave no complete response .*; run again"):
         open_and_close(f"s3://{bucket}/p", client_for=lambda _: client)
     assert len(broken) == 3
 
@@ -165,7 +165,7 @@ def test_bucket_that_is_not_there_is_named(client: S3Client) -> None:
 
 def test_server_that_does_not_answer_is_said_to() -> None:
     gone = s3_client("http://127.0.0.1:1", resend=False)
-    with pytest.raises(DatasetError, match=r"s3://bucket/p: S3 gave no whole answer .*; run again"):
+    with pytest.raises(DatasetError, match=r"s3://bucket/p: S3 gave no complete response .*; run again"):
         open_and_close("s3://bucket/p", client_for=lambda _: gone)
 
 

@@ -17,9 +17,9 @@ CUT = b"""<ListBucketResult><Name>bucket</Name><IsTruncated>true</IsTruncated><C
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (200, b"<html><body>Please log in</body></html>", "what answers is not S3"),
+        (200, b"<html><body>Please log in</body></html>", "the server that responds is not S3"),
         (200, CUT.replace(b"cats/a.png", b"cats.zip").replace(b"<Name>bucket</Name>", b""), "is not S3"),
-        (200, CUT, "what answers is not S3"),
+        (200, CUT, "the server that responds is not S3"),
         (301, b"<Error><Code>PermanentRedirect</Code></Error>", "in another region"),
     ],
 )

@@ -135,10 +135,10 @@ def deflated_zeros(mebibytes: int) -> bytes:
 @pytest.mark.parametrize(
     ("mebibytes", "claimed", "reason"),
     [
-        (10 << 10, 2**32 - 1, "is the most for one file"),
+        (10 << 10, 2**32 - 1, "the limit for one file is"),
         (1 << 10, 1 << 30, "grows more than 200 times"),
-        (10 << 10, 1 << 20, "another size than the zip says"),
-        (10 << 10, 100, "another size than the zip says"),
+        (10 << 10, 1 << 20, "is not of the size that the zip states"),
+        (10 << 10, 100, "is not of the size that the zip states"),
     ],
 )
 def test_bomb_is_refused_while_memory_and_disk_stay_small(

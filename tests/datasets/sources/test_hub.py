@@ -92,7 +92,7 @@ def test_token_goes_to_the_hub_and_not_to_the_storage_that_it_leads_to(server: F
     [
         ((404, "RepoNotFound"), "there is no such dataset, or it is private; check the name, or set HF_TOKEN"),
         ((401, "RepoNotFound"), "there is no such dataset, or it is private"),
-        ((403, "GatedRepo"), "its owner has to let you in"),
+        ((403, "GatedRepo"), "access is restricted"),
         ((404, "RevisionNotFound"), "it has no such revision"),
         ((418, "Teapot"), "the hub answers 418"),
     ],
@@ -115,7 +115,7 @@ def test_hub_that_does_not_answer_is_a_sentence(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("server")
 def test_token_does_not_go_over_http_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")
-    with pytest.raises(DatasetError, match="HF_ENDPOINT: over http:// anybody"):
+    with pytest.raises(DatasetError, match="HF_ENDPOINT: over http:// anyone"):
         open_and_close(ADDRESS)
 
 
@@ -141,7 +141,7 @@ def test_hostile_name_is_refused_before_anything_is_fetched(server: FakeHub, nam
     [
         ("MAX_FILES", 9, "holds more than 9 files"),
         ("MAX_DATASET_BYTES", 5, "holds more than 5 bytes"),
-        ("MAX_FILE_BYTES", 1, "1 is the most for one file"),
+        ("MAX_FILE_BYTES", 1, "the limit for one file is 1"),
     ],
 )
 def test_too_much_is_refused_before_anything_is_fetched(
@@ -155,7 +155,7 @@ def test_too_much_is_refused_before_anything_is_fetched(
 
 def test_file_of_another_size_than_was_listed_is_named(server: FakeHub) -> None:
     server.sizes = {"train/a.png": 5}
-    with pytest.raises(DatasetError, match=r"'train/a.png' has another size than the hub says; run again"):
+    with pytest.raises(DatasetError, match=r"'train/a.png' is not of the size that the hub states; run again"):
         open_and_close(ADDRESS)
 
 

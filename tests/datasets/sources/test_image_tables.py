@@ -105,7 +105,7 @@ def test_tables_beside_images_and_tables_without_images_are_left_alone(tmp_path:
     [
         (
             [("a.png", distinct(1), "a"), ("b.png", None, "b")],
-            r"row 2 of a\.parquet holds no image, or its path",
+            r"row 2 of a\.parquet holds no image, or only its path",
         ),
         ([("a.png", b"", "a")], r"row 1 of a\.parquet holds no image"),
     ],
@@ -129,7 +129,7 @@ def test_broken_table_is_named(tmp_path: Path, kept: int) -> None:
     table(tmp_path / "a.parquet", ROWS)
     data = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(data[:kept])
-    with pytest.raises(DatasetError, match=r"a\.parquet is no parquet that can be read .*; write it again"):
+    with pytest.raises(DatasetError, match=r"a\.parquet is not a readable parquet file .*; write it again"):
         open_and_close(str(tmp_path))
 
 
@@ -144,8 +144,8 @@ def test_table_whose_pages_are_broken_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("limit", "value", "reason"),
     [
-        ("MAX_FILES", 19, "has 20 rows of images; 19 is the most"),
-        ("MAX_DATASET_BYTES", 100, "100 is the most that is read"),
+        ("MAX_FILES", 19, "has 20 rows of images; the limit is 19"),
+        ("MAX_DATASET_BYTES", 100, "the limit is 100"),
         ("MAX_FILE_BYTES", 10, "holds too many bytes"),
     ],
 )

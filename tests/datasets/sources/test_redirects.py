@@ -135,8 +135,8 @@ def _knows(_: int) -> Callable[[str], None]:
         ("ftp://example.invalid/a.zip", "not plain https"),
         ("http://user:hunter2@127.0.0.1/a.zip", "not plain https"),
         ("https://", "not plain https"),
-        ("http://[::/", "is none"),
-        ("/cats.zip", "leads on and on, more than 8 times"),
+        ("http://[::/", "a malformed address"),
+        ("/cats.zip", "redirects more than 8 times"),
     ],
 )
 def test_redirect_to_where_we_do_not_go_is_refused_without_showing_it(

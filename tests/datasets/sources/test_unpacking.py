@@ -102,7 +102,7 @@ ENTRIES = {
     "symbolic link": (Made(b"e", b"/etc/passwd", attributes=stat.S_IFLNK | 0o777), "is a symbolic link"),
     "device": (Made(b"e", attributes=stat.S_IFCHR | 0o666), "is a device"),
     "empty pipe": (Made(b"e", attributes=stat.S_IFIFO), "is a device"),
-    "folder by its attributes": (Made(b"e", b"x", attributes=stat.S_IFDIR), "is a device or something"),
+    "folder by its attributes": (Made(b"e", b"x", attributes=stat.S_IFDIR), "is a device or another special file"),
     "folder with contents": (Made(b"e/", b"x"), "contents of its own"),
     "encrypted": (Made(b"e", b"evil", flags=1), "is encrypted; zip it without a password"),
     "strongly encrypted": (Made(b"e", b"evil", flags=0x41), "is encrypted"),
@@ -110,13 +110,16 @@ ENTRIES = {
     "unknown compression": (Made(b"e", b"evil", method=99), "packed by method 99"),
     "patch": (Made(b"e", b"evil", flags=0x20), "packed by method"),
     "stored in two sizes": (Made(b"e", b"evil", size_bytes=3), "has two sizes"),
-    "longer than claimed": (Made(b"e", b"evil", True, size_bytes=2, checksum=zlib.crc32(b"ev")), "another size"),
-    "shorter than claimed": (Made(b"e", b"evil", True, size_bytes=9), "another size"),
+    "longer than claimed": (
+        Made(b"e", b"evil", True, size_bytes=2, checksum=zlib.crc32(b"ev")),
+        "is not of the size",
+    ),
+    "shorter than claimed": (Made(b"e", b"evil", True, size_bytes=9), "is not of the size"),
     "another checksum": (Made(b"e", b"evil", checksum=1), "is damaged"),
     "no deflated data": (Made(b"e", b"evil", packed=b"\xff" * 9, method=8), "is damaged"),
     "deflated data cut short": (Made(b"e", b"evil", packed=STREAM[:-2], method=8), "is cut short, or has bytes"),
     "bytes after the deflated data": (Made(b"e", b"evil", packed=STREAM + b"x", method=8), "has bytes after it"),
-    "far too large": (Made(b"e", b"", True, size_bytes=(1 << 30) + 1), "is the most for one file"),
+    "far too large": (Made(b"e", b"", True, size_bytes=(1 << 30) + 1), "the limit for one file is"),
     "too good a compression": (Made(b"e", bytes(2 << 20), True), "grows more than 200 times"),
     "two names": (Made(b"e", b"evil", local_name=b"f"), "is not where the zip says"),
     "beyond the end": (Made(b"e", b"evil", packed_bytes=9999, size_bytes=9999), "is cut short"),
@@ -168,7 +171,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_zip_that_is_not_whole_or_not_alone_is_refused(tmp_path: Path, kind: str) -> None:
-    reason = "is no zip|is a web page|is no whole zip|is no plain zip|bytes before its first entry|holds no files"
+    reason = "is not a (readable|complete|plain) zip|is a web page|bytes before its first entry|holds no files"
     with pytest.raises(DatasetError, match=reason):
         unpacked(tmp_path, BROKEN[kind])
 
@@ -195,7 +198,7 @@ def test_list_of_contents_larger_than_memory_should_hold_is_not_read(
 
 def test_sizes_are_limited_together_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_DATASET_BYTES", 9)
-    with pytest.raises(DatasetError, match="unpacks to 10 bytes; 9 is the most"):
+    with pytest.raises(DatasetError, match="unpacks to 10 bytes; the limit is 9"):
         unpack_alone(tmp_path, HONEST)
 
 

@@ -183,5 +183,5 @@ def test_zip_that_was_to_be_split_and_was_not_is_read(tmp_path: Path, mark: byte
 )
 def test_web_page_in_place_of_a_zip_is_called_one(tmp_path: Path, page: bytes) -> None:
     (tmp_path / "a.zip").write_bytes(page)
-    with pytest.raises(DatasetError, match="is a web page and no zip; name the address of the zip itself"):
+    with pytest.raises(DatasetError, match="is a web page, not a zip; name the address of the zip itself"):
         open_and_close(str(tmp_path / "a.zip"))

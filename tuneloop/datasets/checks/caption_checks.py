@@ -50,11 +50,11 @@ def _refusals(
     if not without or rule.caption_as_sent("") is not None:
         return []
     if profile.captions_required:
-        reason = "has no caption, and this trainer demands one"
+        reason = "has no caption, and this trainer requires one"
         return [error("caption-needed", name, reason, "write one beside it") for name in without.values()]
     if rule.provider_captions or len(without) < number or without.keys() & captions.reported:
         return []
-    reason = "no image has a caption, and neither the recipe nor the provider has one for it"
+    reason = "no image has a caption, and neither the recipe nor the provider supplies one"
     return [error("no-captions", None, reason, "write captions beside the images, or set an instance prompt")]
 
 
@@ -79,8 +79,8 @@ def _instead(rule: CaptionRule, sending: Delivery) -> str:
 def _unread(said: list[CaptionText]) -> list[Finding]:
     """Find captions that are read here only. Source: an open Flux worker, which knows .txt files alone."""
     unread = [caption for caption in said if not caption.file.lower().endswith(".txt")]
-    fault = "that the provider does not read: it fetches this zip by itself, and takes .txt files alone"
-    return _warn("caption-unread", unread, fault, "write it into a .txt of the image's name, and zip anew")
+    fault = "that the provider does not read: it fetches this zip itself and reads only .txt files"
+    return _warn("caption-unread", unread, fault, "write it into a .txt with the image's name, and zip again")
 
 
 def _lines(said: list[CaptionText]) -> list[Finding]:
@@ -93,8 +93,8 @@ def _lines(said: list[CaptionText]) -> list[Finding]:
 def _same(said: list[CaptionText]) -> list[Finding]:
     if len(said) <= _FEW_CAPTIONS or len({words_of(caption.text) for caption in said}) > 1:
         return []
-    reason = f"all {len(said)} captions say the same"
-    return [warning("same-captions", None, reason, "tell what differs between the images")]
+    reason = f"all {len(said)} captions are the same"
+    return [warning("same-captions", None, reason, "describe what differs between the images")]
 
 
 def _trigger(said: list[CaptionText], rule: CaptionRule, sending: Delivery) -> list[Finding]:

@@ -39,15 +39,15 @@ def number_findings(number: int, profile: DatasetRequirements) -> list[Finding]:
     few, many = "add images", "remove images"
     least, most = profile.recommended_min_images, profile.recommended_max_images
     if 0 < number < profile.min_images:
-        reason = f"{there}, and {profile.min_images} are the fewest that the trainer takes"
+        reason = f"{there}, and the trainer needs at least {profile.min_images}"
         return [error("too-few", None, reason, few)]
     if profile.max_images is not None and number > profile.max_images:
-        reason = f"{there}, and {profile.max_images} are the most that the trainer takes"
+        reason = f"{there}, and the trainer takes at most {profile.max_images}"
         return [error("too-many", None, reason, many)]
     if least is not None and 0 < number < least:
-        return [warning("few-images", None, f"{there}, and at least {least} are advised", few)]
+        return [warning("few-images", None, f"{there}, and at least {least} are recommended", few)]
     if most is not None and number > most:
-        return [warning("many-images", None, f"{there}, and at most {most} are advised", many)]
+        return [warning("many-images", None, f"{there}, and at most {most} are recommended", many)]
     return []
 
 
@@ -81,7 +81,7 @@ def _format_findings(taken: list[UsableImage], profile: DatasetRequirements) -> 
         return []
     names = join_names([one.image.name for one in unusual])
     are = "is of a format" if len(unusual) == 1 else "are of formats"
-    reason = f"{names} {are} that no page of the provider names, and that its trainer may skip"
+    reason = f"{names} {are} that the provider does not document and its trainer may skip"
     return [warning("unusual-format", None, reason, f"convert to {' or '.join(sorted(advised or ()))}")]
 
 
@@ -96,7 +96,7 @@ def _mask_findings(taken: list[UsableImage]) -> list[Finding]:
     remedy = "take them out if they are masks"
     one = found[0].image.name if len(found) == 1 else None
     holds = "holds" if one else f"{len(found)} images ({join_names([one.image.name for one in found])}) hold"
-    return [warning("black-and-white", one, f"{holds} next to nothing but black and white, as masks do", remedy)]
+    return [warning("black-and-white", one, f"{holds} almost nothing but black and white, as masks do", remedy)]
 
 
 def _is_black_and_white(facts: ImageInfo) -> bool:
@@ -111,7 +111,7 @@ def _repeat_findings(taken: list[UsableImage]) -> list[Finding]:
     if len(set(repeats.values())) < _MIN_REPEATS:
         return []
     reason = f"the folders {join_names(sorted(repeats))} tell other trainers how often an image counts"
-    remedy = "nothing, if every image may count once"
+    remedy = "nothing to do if each image may count once"
     return [warning("folder-repeats", None, f"{reason}; here each one counts once", remedy)]
 
 
@@ -180,12 +180,12 @@ def by_folder(folders: Mapping[str, int]) -> str:
 def _halves(start: UsableImage, end: UsableImage) -> list[Finding]:
     name, other = start.image.name, end.image.path.name
     if start.facts.sha256 == end.facts.sha256:
-        reason = f"is the same image as {join_names([other])}, so that there is no edit to learn"
-        return [warning("same-halves", name, reason, "put the edited image in place of one")]
+        reason = f"is the same image as {join_names([other])}, so there is no edit to learn"
+        return [warning("same-halves", name, reason, "replace one of them with the edited image")]
     if _upright_size(start.facts) != _upright_size(end.facts):
         sizes = " and ".join("x".join(map(str, _upright_size(one.facts))) for one in (start, end))
         reason = f"and {join_names([other])} differ in size ({sizes})"
-        remedy = "make them one size, so that they cover each other"
+        remedy = "make them the same size, so that they line up"
         return [warning("halves-differ-in-size", name, reason, remedy)]
     return []
 

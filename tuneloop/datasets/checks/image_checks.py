@@ -48,10 +48,10 @@ def _of_file(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Itera
         yield error("format", name, reason, f"convert it to {taken}")
     if PurePosixPath(name).suffix.lower() not in _SUFFIXES[facts.format]:
         reason = f"is a {facts.format} file by its content"
-        yield warning("misnamed", name, reason, "nothing needs to be done: it is sent under a right name")
+        yield warning("misnamed", name, reason, "nothing to do: it is sent under the right name")
     if facts.trailing_bytes:
         more = f"{facts.trailing_bytes:,} bytes"
-        reason = f"has {more} behind its end, such as a film by a phone, which are sent too"
+        reason = f"has {more} after its end, such as the video of a phone, and they are sent too"
         yield warning("trailing-bytes", name, reason, "save it again if they should not be")
     if facts.frames > 1:
         reason = f"is animated ({facts.frames} frames), and only the first frame would be trained on"
@@ -62,7 +62,7 @@ def _of_size(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Itera
     short, long = sorted((facts.width_px, facts.height_px))
     size = f"{facts.width_px}x{facts.height_px} pixels"
     if short < profile.min_side_px:
-        remedy = "replace it by a larger one or remove it"
+        remedy = "replace it with a larger one or remove it"
         yield error("too-small", name, f"has {size}, too few to learn from", remedy)
     elif short < profile.recommended_min_side_px:
         remedy = f"use an image of at least {profile.recommended_min_side_px} pixels on its shorter side"
@@ -72,7 +72,7 @@ def _of_size(facts: ImageInfo, name: str, profile: DatasetRequirements) -> Itera
         yield warning("aspect-ratio", name, reason, "crop it to what matters")
     if facts.orientation != 1:
         reason = f"is turned or mirrored by its EXIF data (orientation {facts.orientation}), which trainers ignore"
-        remedy = "nothing needs to be done: a turned copy is sent, the file stays"
+        remedy = "nothing to do: a rotated copy is sent, the file stays unchanged"
         yield warning("exif-rotation", name, reason, remedy)
 
 
@@ -87,19 +87,19 @@ def _of_colors(facts: ImageInfo, name: str) -> Iterator[Finding]:
         reason = f"has {facts.bits} bits a channel, which some trainers clip to white"
         yield warning("sixteen-bit", name, reason, remedy)
     if facts.profile is not None:
-        reason = f"has the color profile {facts.profile}; trainers take it for sRGB and learn other colors"
+        reason = f"has the color profile {facts.profile}; trainers read it as sRGB and learn the wrong colors"
         yield warning("color-profile", name, reason, remedy)
 
 
 def _of_content(facts: ImageInfo, name: str) -> Iterator[Finding]:
     """At most one: a black image is flat too, and a flat one has no edges."""
-    remedy = "remove it, unless that is meant"
+    remedy = "remove it, unless that is intended"
     if facts.mean + 2 * facts.spread < BLACK_BELOW:
         yield warning("black", name, "is nearly black all over", remedy)
     elif facts.mean - 2 * facts.spread > WHITE_ABOVE:
         yield warning("white", name, "is nearly white all over", remedy)
     elif facts.spread < FLAT_BELOW:
-        yield warning("flat", name, "shows one brightness all over", remedy)
+        yield warning("flat", name, "has the same brightness everywhere", remedy)
     elif facts.sharpness < BLURRED_BELOW:
         reason = "seems blurred: not even its sharpest edges are sharp"
-        yield warning("blurred", name, reason, "replace it, unless that is meant")
+        yield warning("blurred", name, reason, "replace it, unless that is intended")

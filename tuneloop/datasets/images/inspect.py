@@ -86,11 +86,11 @@ def decode(data: bytes, name: str, sha256: Sha256) -> ImageInfo:
         raise _broken(name, "its header cannot be read") from error
     except Exception as error:  # Broken bytes make decoders raise anything, SyntaxError included.
         if str(error).startswith(_LONG_TEXT):
-            reason = "holds a text, such as a workflow, that is longer than the trainers' libraries read"
+            reason = "holds a text, such as a workflow, too long for the trainers' libraries"
             raise ImageError("long-text", name, reason, "save it again without comments") from error
         if told := _LEFT_OVER.match(str(error)):
             reason = f"may be damaged: {told[1]} bytes before its marker 0x{told[2]} belong to no pixel"
-            remedy = "look at it; save it again if it is whole, or replace it"
+            remedy = "open it; save it again if it looks right, or replace it"
             raise ImageError("broken", name, reason, remedy) from error
         raise _broken(name, str(error)) from error
 

@@ -64,7 +64,7 @@ _OTHERS = {
     b"\x1aE\xdf\xa3": "a film (Matroska or WebM)",
     b"\0\0\1\xba": "a film (MPEG)",
     b"FLV\x01": "a film (Flash)",
-    b"\0\x05\x16\x07": "what macOS keeps beside a file, not the file",
+    b"\0\x05\x16\x07": "macOS metadata of a file, not the file",
     b"\xd0\xcf\x11\xe0": "an Office document",
     b"\x93NUMPY": "a NumPy array",
     b"SQLite format 3": "a database",
@@ -114,7 +114,7 @@ def _brands(start: bytes) -> set[bytes]:
 
 def _damaged(start: bytes) -> Content | None:
     if start[:4] == b"\x89PNG" or start.startswith((b"\xef\xbf\xbdPNG", b"\xef\xbf\xbd" * 3)):
-        return Content("was an image that a program has saved as text, which changes its bytes", _AGAIN)
+        return Content("was an image until a program saved it as text, which changed its bytes", _AGAIN)
     before = [at for sign in (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n") if (at := start.find(sign)) > 0]
     if not before:
         return None
@@ -134,16 +134,16 @@ def _text(data: bytes) -> Content | None:
     is_page = words.startswith(b"<!doctype html") or b"<html" in words
     is_base64 = words.startswith((b"data:image/", b"/9j/4", b"ivborw0k", b"uklgr"))
     is_path = len(data) < _LONGEST_PATH and _PATH_OF_A_FILE.fullmatch(data) is not None
-    server = "such as a server's error, in place of the image"
+    server = "such as a server's error, instead of the image"
     for found, reason, remedy in (
         (is_lfs, "is a pointer of Git LFS, not the image", "run git lfs pull"),
         (b"/annex/objects/" in words, "is a pointer of git-annex, not the image", "run git annex get"),
         (is_base64, "is an image that is written as text (base64)", "decode it, or remove it"),
         (b"<svg" in words, "is an SVG drawing, which has no pixels", _CONVERT),
-        (is_page, "is a web page, such as a login or an error, in place of the image", _AGAIN),
+        (is_page, "is a web page, such as a login or an error, instead of the image", _AGAIN),
         (words.startswith(b"<"), f"is an XML document, {server}", _AGAIN),
         (words.startswith((b"{", b"[")), f"is JSON, {server}", _AGAIN),
-        (is_path, "is a text that names another file: a link that became a text", "put that file in its place"),
+        (is_path, "is a text that names another file: a link saved as text", "put that file in its place"),
     ):
         if found:
             return Content(reason, remedy)

@@ -37,7 +37,7 @@ def check_files(
     for one in files:
         problem = name_problem(one.name)
         if problem is None and one.size_bytes > most_bytes:
-            problem = f"has {one.size_bytes:,} bytes; {most_bytes:,} is the most for one file"
+            problem = f"has {one.size_bytes:,} bytes; the limit for one file is {most_bytes:,}"
         if problem is not None:
             raise DatasetError(f"{called(one)} {problem}")
     check_unique((one.name for one in files), label)

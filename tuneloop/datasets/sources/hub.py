@@ -33,11 +33,11 @@ _WANTED = IMAGE_SUFFIXES | OTHER_IMAGE_SUFFIXES | CAPTION_SUFFIXES | {".parquet"
 _ANSWER_S = 60.0
 _ENDPOINT = "https://huggingface.co"
 _MEANINGS = {
-    "GatedRepoError": "its owner has to let you in; ask on its page, and set HF_TOKEN where the flows run",
+    "GatedRepoError": "access is restricted; request it on its page, and set HF_TOKEN where the flows run",
     "RepositoryNotFoundError": "there is no such dataset, or it is private; check the name, or set HF_TOKEN where "
     "the flows run",
     "RevisionNotFoundError": "it has no such revision; name a branch, a tag or a commit after the @",
-    "OfflineModeIsEnabled": "the hub is not asked while HF_HUB_OFFLINE is set; unset it where the flows run",
+    "OfflineModeIsEnabled": "the hub is not contacted while HF_HUB_OFFLINE is set; unset it where the flows run",
 }
 
 
@@ -88,7 +88,7 @@ def fetch_from_hub(place: HubPlace, folder: Path, on_progress: Progress | None =
         with _hub_errors(f"{label}: {item.name!r}"):
             hub.hf_hub_download(place.repository, item.key, **where)
         if (folder / item.key).stat().st_size != item.size_bytes:
-            raise DatasetError(f"{label}: {item.name!r} has another size than the hub says; run again")
+            raise DatasetError(f"{label}: {item.name!r} is not of the size that the hub states; run again")
 
     fetch_all(fetch, found, on_progress)
     # The library's notes for the next time.

@@ -110,7 +110,7 @@ def _local(source: str) -> Path:
         remedy = _REMEDIES.get(kind["kind"].lower(), f"name {_KINDS}")
         raise DatasetError(f"datasets are not read from {kind['kind']}:// addresses; {remedy}")
     if not source.strip():
-        raise DatasetError(f"the dataset is not named; name {_KINDS}")
+        raise DatasetError(f"no dataset is named; name {_KINDS}")
     try:
         path = Path(source).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()

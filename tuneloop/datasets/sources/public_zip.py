@@ -25,14 +25,14 @@ def check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise DatasetError("the dataset's address is none; write it as https://host/name.zip") from None
+        raise DatasetError("the dataset's address is malformed; write it as https://host/name.zip") from None
     named = (name for text in (parts.query, parts.fragment) for name, _ in parse_qsl(text))
     secret = [name for name in named if _SECRET_PARAMETERS.search(_WORD.sub("-", name).lower())]
     if parts.username or parts.password or secret:
         raise DatasetError(
             f"the dataset's address on {parts.hostname} holds a secret ({', '.join(secret) or 'a password'}); "
             "use an address that is public, a folder, or s3://. Prefect keeps a run's parameters: delete a run "
-            "that was given this address, and make the secret useless where it was issued"
+            "that was given this address, and revoke the secret where it was issued"
         )
 
 
@@ -69,6 +69,6 @@ def fetch_as_provider(url: str, archive: Path, on_progress: Progress | None = No
     file = PublicFile(url)
     size_bytes, etag = file.head()
     if size_bytes > limits.MAX_ZIP_BYTES:
-        raise DatasetError(f"{url} has {size_bytes:,} bytes; {limits.MAX_ZIP_BYTES:,} is the most that is fetched")
+        raise DatasetError(f"{url} has {size_bytes:,} bytes; the limit is {limits.MAX_ZIP_BYTES:,}")
     sha256 = file.save(archive, size_bytes, on_progress)
     return PublicDataset(url=url, sha256=sha256, size_bytes=size_bytes, etag=etag)

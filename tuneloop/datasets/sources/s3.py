@@ -104,7 +104,7 @@ def _listed_zip(place: S3Location, client: S3Client) -> RemoteFile:
             size_bytes = item["Size"]
             if size_bytes > limits.MAX_ZIP_BYTES:
                 raise DatasetError(
-                    f"{place.label} has {size_bytes:,} bytes; {limits.MAX_ZIP_BYTES:,} is the most that is fetched"
+                    f"{place.label} has {size_bytes:,} bytes; the limit is {limits.MAX_ZIP_BYTES:,}"
                 )
             return RemoteFile(place.key, "dataset.zip", size_bytes, item["ETag"], item["LastModified"].isoformat())
     raise DatasetError(f"{place.label}: there is no such object; check the address")
@@ -224,7 +224,7 @@ def s3_errors(thing: str) -> Iterator[None]:
         ) from error
     except NO_RESPONSE as error:
         raise DatasetUnavailable(
-            f"{thing}: S3 gave no whole answer ({type(error).__name__}); run again"
+            f"{thing}: S3 gave no complete response ({type(error).__name__}); run again"
         ) from error
     except ParamValidationError as error:
         raise DatasetError(f"{thing}: {_MISSING}") from error
@@ -235,8 +235,8 @@ def s3_errors(thing: str) -> Iterator[None]:
         raise DatasetError(f"{thing}: {_REGION} (S3 sends requests elsewhere and does not say where)") from error
     except UNREADABLE as error:
         raise DatasetError(
-            f"{thing}: what answers is not S3; check the S3 settings of the worker, and whether a proxy "
-            "answers in its place"
+            f"{thing}: the server that responds is not S3; check the S3 settings of the worker, and whether "
+            "a proxy answers in its place"
         ) from error
 
 

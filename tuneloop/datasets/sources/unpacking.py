@@ -68,7 +68,7 @@ def _content(file: BinaryIO, entry: Entry, label: str) -> Iterator[bytes]:
         checksum = zlib.crc32(piece, checksum)
         yield piece
     if size_bytes != entry.size_bytes:
-        raise DatasetError(f"{label}: {entry.name!r} has another size than the zip says; zip it again")
+        raise DatasetError(f"{label}: {entry.name!r} is not of the size that the zip states; zip it again")
     if checksum != entry.crc32:
         raise DatasetError(f"{label}: {entry.name!r} is damaged; fetch or zip it again")
 

@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     """List the files of a zip, without what operating systems leave behind. Raises `DatasetError`."""
     end, directory_bytes = _directory(file, label)
-    too_many = f"{label} lists more than {limits.MAX_FILES:,} files; leave out what is no image and no caption"
+    too_many = f"{label} lists more than {limits.MAX_FILES:,} files; leave out what is neither image nor caption"
     file.seek(end)
     # Counted in the bytes themselves: the number beside them is only a claim.
     is_long = directory_bytes > limits.MAX_DIRECTORY_BYTES
@@ -62,7 +62,7 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
         with zipfile.ZipFile(file) as opened:
             listed = opened.infolist()
     except _NO_ZIP as error:
-        raise DatasetError(f"{label} is no zip that can be read: {error}; zip it again") from None
+        raise DatasetError(f"{label} is not a readable zip: {error}; zip it again") from None
     if len(listed) > limits.MAX_FILES:
         raise DatasetError(too_many)
     names = names_of(listed)
@@ -81,9 +81,7 @@ def entries_of(file: BinaryIO, label: str, *, flat: bool) -> list[Entry]:
     check_unique((entry.name for entry in entries), label)
     total = sum(entry.size_bytes for entry in entries)
     if total > limits.MAX_DATASET_BYTES:
-        raise DatasetError(
-            f"{label} unpacks to {total:,} bytes; {limits.MAX_DATASET_BYTES:,} is the most that is unpacked"
-        )
+        raise DatasetError(f"{label} unpacks to {total:,} bytes; the limit is {limits.MAX_DATASET_BYTES:,}")
     return entries
 
 
@@ -91,7 +89,7 @@ def _problem_for_provider(item: zipfile.ZipInfo, name: str) -> str | None:
     """Say what would disturb a training whose provider reads this zip by itself. Returns reason and remedy."""
     for read in (name, item.orig_filename):
         if is_system_path(read) and read.lower() not in _OVERLOOKED:
-            return "is hidden or left behind by a system, and the provider would get it; zip the images (zip -X)"
+            return "is hidden or left by the system, and the provider would receive it; zip the images (zip -X)"
         if "/" in read:
             return "is in a folder; zip the images flat, for the provider fetches this zip by itself"
     return None
@@ -107,7 +105,7 @@ def _entry_problem(item: zipfile.ZipInfo, name: str) -> str | None:
     usual = item.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} and not item.flag_bits & _PATCHED
     problems = (
         (kind == stat.S_IFLNK, "is a symbolic link; zip the file itself"),
-        (not plain, "is a device or something else that is no file; leave it out"),
+        (not plain, "is a device or another special file; leave it out"),
         (bool(item.flag_bits & _ENCRYPTED), "is encrypted; zip it without a password"),
         (not usual, f"is packed by method {item.compress_type}; zip it with deflate, the usual one"),
         (is_folder and item.file_size > 0, "is a folder with contents of its own; zip it again"),
@@ -119,7 +117,7 @@ def _entry_problem(item: zipfile.ZipInfo, name: str) -> str | None:
 def _size_problem(item: zipfile.ZipInfo) -> str | None:
     if item.file_size > limits.MAX_FILE_BYTES:
         return (
-            f"unpacks to {item.file_size:,} bytes; {limits.MAX_FILE_BYTES:,} is the most for one file, so "
+            f"unpacks to {item.file_size:,} bytes; the limit for one file is {limits.MAX_FILE_BYTES:,}, so "
             "leave it out or make it smaller"
         )
     if item.compress_type == zipfile.ZIP_STORED and item.file_size != item.compress_size:
@@ -175,14 +173,14 @@ def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
         file.seek(0)
         if _WEB_PAGE.match(file.read(1024)):
             raise DatasetError(
-                f"{label} is a web page and no zip; name the address of the zip itself, the one that a download "
+                f"{label} is a web page, not a zip; name the address of the zip itself, the one that a download "
                 "ends at, or download it and name the file"
             )
-        raise DatasetError(f"{label} is no zip that can be read: it has no end; fetch or zip it again")
+        raise DatasetError(f"{label} is not a readable zip: it has no end; fetch or zip it again")
     *_, directory_bytes, start, comment_bytes = _END_FIELDS.unpack_from(tail, at)
     comment_end = at + _END_FIELDS.size + comment_bytes
     if comment_end > len(tail) or tail[comment_end:].strip(_FILLER):
-        raise DatasetError(f"{label} is no whole zip: its end is cut, or bytes come after it; zip it again")
+        raise DatasetError(f"{label} is not a complete zip: its end is cut, or bytes come after it; zip it again")
     end = tail_start + at
     if end >= _LOCATOR_BYTES + _END_64_FIELDS.size:
         file.seek(end - _LOCATOR_BYTES - _END_64_FIELDS.size)
@@ -191,9 +189,10 @@ def _directory(file: BinaryIO, label: str) -> tuple[int, int]:
             mark, *_, directory_bytes, start = _END_64_FIELDS.unpack(large)
             end -= _LOCATOR_BYTES + _END_64_FIELDS.size
             if mark != _END_64:
-                raise DatasetError(f"{label} is no zip that can be read: its end is broken; zip it again")
+                raise DatasetError(f"{label} is not a readable zip: its end is broken; zip it again")
     if start + directory_bytes != end:
         raise DatasetError(
-            f"{label} is no plain zip: other bytes come before it or within it, or a part is missing; zip it again"
+            f"{label} is not a plain zip: other bytes come before it or within it, or a part is missing; "
+            "zip it again"
         )
     return start, directory_bytes

@@ -23,14 +23,14 @@ from tuneloop.redaction import excerpt, redact
 from tuneloop.schemas.training import Phase
 
 _BY_STATUS: dict[int, Meaning] = {
-    400: (RequestRejected, "the request was refused as invalid"),
+    400: (RequestRejected, "the request was rejected as invalid"),
     403: (AuthenticationFailed, "the API key may not do this; check the key and the region"),
     404: (
         NotFoundAtProvider,
         "there is no such fine-tune or route; a fine-tune lives only in the region it was made in",
     ),
     410: (RequestRejected, "this service has been retired and takes no new requests"),
-    422: (RequestRejected, "the request was refused as invalid"),
+    422: (RequestRejected, "the request was rejected as invalid"),
 }
 PHASES: dict[str, Phase] = {
     "Pending": "running",

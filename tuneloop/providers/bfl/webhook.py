@@ -27,7 +27,9 @@ def webhook_steps(is_announced: bool, has_secret: bool) -> list[str]:
     if not is_announced:
         steps.append("Paste it into the block's webhook_url: it is sent to BFL with each submit.")
     if not has_secret:
-        steps.append("Put a long random word into the block's webhook_secret, else the address is the only proof.")
+        steps.append(
+            "Set the block's webhook_secret to a long random word; without it the address is the only proof."
+        )
     return (
         [*steps, "Restart `tuneloop webhooks` after a change."] if steps else ["The block sends BFL this address."]
     )

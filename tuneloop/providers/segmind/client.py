@@ -218,7 +218,7 @@ def _link_in(response: Response) -> str:
         text = links[0] if len(links) == 1 else ""
     if not text.startswith(_ADDRESS):
         raise UnexpectedResponse(
-            "the response should be the link to the weights and is not; the weights are at the provider still, "
+            "the response should be the link to the weights and is not; the weights are still at the provider; "
             "run again later",
             **response.details,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 _STEPS = (
     "Paste it into Segmind's console: Developer, Webhooks, a webhook for fine-tuning.",
     "Warning: Segmind allows one fine-tune webhook at a time. An old one must be deleted first.",
-    "Whatever relies on the old one then hears nothing more.",
+    "Whatever relies on the old one then gets no more calls.",
     "Segmind signs nothing: the address is the only proof. Its sample calls are answered with 200.",
 )
 
