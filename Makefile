@@ -37,7 +37,7 @@ setup: .venv/.ready-dev ## The same, with what development needs on top
 demo: install ## Retrain a sample model three times on an emulated provider (ARGS="--exit --json out.json")
 	@$(BIN)/tuneloop demo $(ARGS) || [ $$? = 130 ] # Ctrl-C is no error
 
-TEST := $(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder
+TEST := $(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
 test: setup browser ## Run the tests, but for what is long by nature (ARGS="tests/datasets -x")
 	@$(TEST) -m "not long" $(ARGS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.datasets.scanning import scan
 from tests.waiting import last_lines
@@ -33,27 +35,28 @@ FLOWS_INSTALLATIONS = 3
 """Their tests mostly wait for runs, so that more of them go on at a time than a machine has processors."""
 
 
-# Before xdist, which reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
+class ByInstallation(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out tests to processes: what shares an installation to the same one, else a file at a time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, folder = nodeid.partition("::")[0], _folder_of(nodeid)
+        if folder == "flows":
+            return f"flows-{len(file) % FLOWS_INSTALLATIONS}"
+        return folder if folder in TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByInstallation:
+    return ByInstallation(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares an installation in one process, where tests run in more than one.
-
-    Long folders begin, and every other file is a group of its own: so all processes end at about the same time.
-    """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-    items.sort(key=lambda item: (*TOGETHER, _folder_of(item)).index(_folder_of(item)))
+    """Let long folders begin, so that all processes end at about the same time."""
+    items.sort(key=lambda item: (*TOGETHER, _folder_of(item.nodeid)).index(_folder_of(item.nodeid)))
 
 
-def _folder_of(item: pytest.Item) -> str:
-    return item.path.relative_to(Path(__file__).parent).parts[0]
-
-
-def _group_of(item: pytest.Item) -> str:
-    folder = _folder_of(item)
-    if folder == "flows":
-        return f"flows-{sum(item.path.name.encode()) % FLOWS_INSTALLATIONS}"
-    return folder if folder in TOGETHER else str(item.path)
+def _folder_of(nodeid: str) -> str:
+    return nodeid.split("/")[1]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,7 @@ from tests.crash.show import failure
 from tests.crash.stories import LOST_ANSWER, SALVAGED, SLEEPING, SLOW, STRAIGHT, SUBMIT, Story
 from tuneloop.emulator import Fault
 
+pytestmark = pytest.mark.long  # whatever its points, each case is a whole pipeline
 _SEED = 7
 _KILLS = 8
 _IMAGE = "/v1/flux-dev-finetuned"

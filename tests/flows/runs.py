@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
@@ -27,6 +28,7 @@ from flows.watch_trainings import watch_trainings
 from tests.forge.modules import pid_file
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
+from tuneloop.orchestration.deploy import WORK_POOL
 
 RETRAIN = "retrain-model/sample-robot"
 SENSOR = "watch-trainings/sensor"
@@ -113,6 +115,17 @@ def sensor_paused() -> Iterator[None]:
             yield
         finally:
             client.resume_deployment(sensor.id)
+
+
+@contextmanager
+def no_worker() -> Iterator[None]:
+    """Let the worker take nothing."""
+    with get_client(sync_client=True) as client:
+        client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=True))
+        try:
+            yield
+        finally:
+            client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=False))
 
 
 def _under_way(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:

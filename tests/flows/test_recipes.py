@@ -35,8 +35,9 @@ def with_recipe(wish: dict[str, Any], name: str, **changes: Any) -> dict[str, An
 
 
 def report_of(ledger: Ledger, model: str) -> str:
-    (page, name) = ledger.store.names(f"models/{model}/reports/")
+    (page, name, latest) = ledger.store.names(f"models/{model}/reports/")
     assert page == name.replace(".md", ".html")
+    assert latest.endswith("/latest.html")
     return ledger.store.read(name).decode()
 
 

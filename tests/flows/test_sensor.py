@@ -8,14 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.states import Completed, Crashed, Scheduled
 
 from tests.flows.bill import Bill
-from tests.flows.runs import SENSOR, here, look, sensor_paused, start, tick, wait_for
+from tests.flows.runs import SENSOR, here, look, no_worker, sensor_paused, start, tick, wait_for
 from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
@@ -87,7 +86,8 @@ def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
     del stack
     with sensor_paused():
         # As after a pause; the last one is due now, so that no tick of the schedule is younger.
-        late = [made_sensor_run(None, timedelta(seconds=seconds)) for seconds in range(50, -1, -10)]
+        with no_worker():
+            late = [made_sensor_run(None, timedelta(seconds=seconds)) for seconds in range(50, -1, -10)]
         wait_until("all have ended", lambda: all(look(run).is_final() for run in late))
     messages = [look(run).message or "" for run in late]
     assert all("Started late" in message for message in messages[:3])
@@ -105,13 +105,10 @@ def test_tick_that_a_webhook_asked_for_leaves_to_no_other_one(stack: Stack) -> N
 
 def test_older_idle_ticks_are_deleted_and_others_stay(stack: Stack, ledger: Ledger) -> None:
     del ledger
-    with get_client(sync_client=True) as client:
-        # The worker would take them, being late, before they are called ended.
-        client.update_work_pool("tuneloop", WorkPoolUpdate(is_paused=True))
+    with no_worker():  # it would take them, being late, before they are called ended
         old_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=6))
         old_busy = made_sensor_run(Completed(name="Completed"), timedelta(minutes=6))
         young_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=1))
-        client.update_work_pool("tuneloop", WorkPoolUpdate(is_paused=False))
     # The tick that starts here, or the schedule's own if that is younger and this one leaves to it.
     start({}, SENSOR)
     wait_until("the old idle one is deleted", lambda: old_idle not in left_of(old_idle))

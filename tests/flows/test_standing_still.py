@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
@@ -18,7 +16,7 @@ from prefect.logging import disable_run_logger
 from prefect.states import Cancelled, Pending, Running, Scheduled
 
 from tests.flows.bill import Bill
-from tests.flows.runs import LOOK, RETRAIN, look, nudge_sensor, sensor_paused, start, tick, wait_for
+from tests.flows.runs import LOOK, RETRAIN, look, no_worker, nudge_sensor, sensor_paused, start, tick, wait_for
 from tests.flows.test_salvage import continuing, end_as, is_marked, sleeping
 from tests.waiting import wait_until
 from tuneloop.clock import now
@@ -26,25 +24,13 @@ from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider
+from tuneloop.orchestration.deploy import WORK_POOL
 from tuneloop.orchestration.recovery import ResumeResult, resume_runs
 from tuneloop.orchestration.run_queries import Watcher
 from tuneloop.orchestration.sensor_runs import pool_problems, sensor_problems
 from tuneloop.schemas.records import Held
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.poll import poll_all
-
-POOL = "tuneloop"
-
-
-@contextmanager
-def no_worker() -> Iterator[None]:
-    """Let the worker take nothing."""
-    with get_client(sync_client=True) as client:
-        client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
-        try:
-            yield
-        finally:
-            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=False))
 
 
 def woken_in(minutes: float, stack: Stack, ledger: Ledger, run: UUID) -> ResumeResult:
@@ -124,7 +110,7 @@ def test_running_run_with_a_heartbeat_does_not_stand_still(
 def test_scheduled_run_in_no_work_queue_is_continued_at_once(stack: Stack) -> None:
     del stack
     with get_client(sync_client=True) as client:
-        queue = client.create_work_queue("passing", work_pool_name=POOL)
+        queue = client.create_work_queue("passing", work_pool_name=WORK_POOL)
         deployment = client.read_deployment_by_name(RETRAIN)
         run = client.create_flow_run_from_deployment(
             deployment.id, state=Scheduled(scheduled_time=now() + timedelta(hours=1)), work_queue_name="passing"

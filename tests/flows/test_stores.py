@@ -17,6 +17,7 @@ from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
 from tests.prefect_server import prefect_server
 from tests.waiting import wait_until
+from tuneloop.cli.exit_codes import REFUSED, USAGE
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import StoreError
@@ -48,16 +49,13 @@ def is_emptied_but_for_its_name(shop: Shop) -> None:
     (shop.folder / "store.json").write_bytes(name)
 
 
-def refusals(shop: Shop, stack: Stack) -> list[str]:
-    """What a run, a dry run, a tick, `status` and a rollback say; all of them refuse."""
+def refusals(shop: Shop, stack: Stack, code: int) -> list[str]:
+    """What a run, a dry run, a tick, `status` and a rollback say; all of them refuse, the commands with a code."""
     said = []
     for state in (here(shop.wish), here({**shop.wish, "dry_run": True}), tick(shop.store)):
         assert state.name == "Failed"
         said.append(state.message or "")
-    for command, code in (
-        (["status"], 1),
-        (["rollback", shop.wish["model"], "--version", "1", "--reason", "x"], 2),
-    ):
+    for command in (["status"], ["rollback", shop.wish["model"], "--version", "1", "--reason", "x"]):
         done = tuneloop(stack, *command, "--store", shop.store)
         assert done.returncode == code, done.stderr
         said.append(" ".join((done.stdout + done.stderr).split()))
@@ -72,7 +70,7 @@ def test_store_that_is_gone_between_two_runs_stops_the_second_one_before_it_pays
     known = identity_of(LocalDirectory(shop.folder)).store_id
     how(shop)
     bill.clear()
-    for said in refusals(shop, stack):
+    for said in refusals(shop, stack, USAGE):
         assert "is no Tuneloop store" in said
         assert "volume mounted" in said
         assert known in said
@@ -90,7 +88,7 @@ def test_store_that_has_lost_all_but_its_name_stops_a_run_before_it_pays(
     assert here(shop.wish).name == "Completed"
     is_emptied_but_for_its_name(shop)
     bill.clear()
-    for said in refusals(shop, stack):
+    for said in refusals(shop, stack, REFUSED):
         assert "has lost its records" in said
         assert f"`tuneloop store init {shop.store} --replace`" in said
     with pytest.raises(StoreError, match="has lost its records"):
@@ -116,7 +114,7 @@ def test_another_store_behind_the_same_block_is_named_with_both_ids(shop: Shop, 
     LocalFileSystem(basepath=str(other)).save("other-store", overwrite=True)
     init_store("local-file-system/other-store", replace=True)
     shop.is_at(other)
-    for said in refusals(shop, stack):
+    for said in refusals(shop, stack, REFUSED):
         for folder in (shop.folder, other):
             assert identity_of(LocalDirectory(folder)).store_id in said
         assert f"`tuneloop store init {shop.store} --replace`" in said

@@ -85,7 +85,7 @@ def _exit_code(given: str | int | None) -> int:
     if isinstance(given, str):
         sys.stderr.write(f"{given}\n")
         return 1
-    return given or 0
+    return int(given or 0)  # True is 1
 
 
 def pid_file(prefect_home: Path, flow_run: str) -> Path:
