@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
 
 from tests.conftest import draw_images
 from tests.flows.runs import here, nudge_sensor, sensor_paused, start, wait_for
@@ -24,7 +25,8 @@ from tuneloop.orchestration.models_page import may_have_changed, update_models_p
 
 def versions(client: SyncPrefectClient, key: str) -> list[str]:
     """The artifacts of a key, newest first."""
-    found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), limit=10)
+    of_key = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    found = client.read_artifacts(artifact_filter=of_key, sort=ArtifactSort.CREATED_DESC, limit=10)
     return [str(item.data) for item in found]
 
 
@@ -67,9 +69,11 @@ def test_sensor_keeps_the_page_of_its_store(stack: Stack, wish: dict[str, Any], 
     del stack
     assert here(wish).name == "Completed"
     assert nudge_sensor().name != "Failed"
-    wait_until("the page has it", lambda: wish["model"] in ledger.store.read(MODELS_PAGE).decode())
+    line = f"| {wish['model']} | v1 since today |"
     with get_client(sync_client=True) as client:
-        assert f"| {wish['model']} | v1 since today |" in versions(client, "models")[0]
+        # Its artifact is written after the page itself.
+        wait_until("the artifact has it", lambda: any(line in shown for shown in versions(client, "models")))
+    assert wish["model"] in ledger.store.read(MODELS_PAGE).decode()
 
 
 def test_tick_looks_for_changes_by_one_request(emulator: EmulatorControl, wish: dict[str, Any]) -> None:
