@@ -216,5 +216,5 @@ def test_command_tells_what_it_did(store: Store, trained: Promotion, folder: Pat
     assert "3.2/3.2 MB" in screen.getvalue()
     piped = io.StringIO()
     again = pull_model(store, trained, folder, Console(file=piped), overwrite=False)
-    assert "there already, and left alone" in again.summary
+    assert "already there, and unchanged" in again.summary
     assert piped.getvalue() == ""

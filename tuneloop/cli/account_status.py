@@ -107,7 +107,7 @@ def show_untracked(slug: str, jobs: list[JobStatus], console: Console) -> None:
     """Print the jobs of an account that no record follows."""
     for job in jobs:
         line = (
-            f"{slug} has {job.name} ({job.provider_status}), which no record knows. Import it with: tuneloop "
+            f"{slug} has {job.name} ({job.provider_status}), which is in no record. Import it with: tuneloop "
             f"adopt MODEL --credentials {slug} --job-id {job.job_id}"
         )
         print_text(console, Text.assemble(("Not tracked: ", "yellow"), shown(line)))

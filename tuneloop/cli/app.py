@@ -33,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit codes: 0 done; 1 the answer is no, or look at it; 2 wrong input; 3 something did not respond.",
+    epilog="Exit codes: 0 done; 1 the answer is no, or needs a look; 2 wrong input; 3 something did not respond.",
 )
 
 
@@ -47,7 +47,7 @@ def _print_version(asked: bool) -> None:
 def tuneloop(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Retrain image models on hosted fine-tuning APIs: paid once, never lost, promoted by a decision."""
@@ -60,10 +60,10 @@ def demo(
     recipe: Annotated[str | None, typer.Option(help="Which trainer to use, such as kontext-lora.")] = None,
     store: Annotated[Literal["local", "s3"], typer.Option(help="Where artifacts go.")] = "local",
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write what came out to this file as JSON, beside what is shown.")
+        Path | None, typer.Option("--json", help="Also write the result to this file, as JSON.")
     ] = None,
     *,
-    leave: Annotated[bool, typer.Option("--exit", help="End when done, and leave nothing running.")] = False,
+    leave: Annotated[bool, typer.Option("--exit", help="Exit when done, and leave nothing running.")] = False,
 ) -> None:
     """Retrain a sample model three times, on an emulated provider and a Prefect server of its own."""
     from tuneloop.cli.demo import run_demo
@@ -76,10 +76,8 @@ def demo(
 
 @app.command(rich_help_panel=SERVE)
 def emulator(
-    provider: Annotated[
-        str | None, typer.Option(help="Which provider to emulate; the first one without it.")
-    ] = None,
-    port: Annotated[int, typer.Option(help="Port of 127.0.0.1; 0 takes a free one.")] = 8787,
+    provider: Annotated[str | None, typer.Option(help="Which provider to emulate; default: the first.")] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 picks a free one.")] = 8787,
     folder: Annotated[Path, typer.Option(help="Where its state lives.")] = Path(".emulator"),
 ) -> None:
     """Run an emulated provider; prints its address and a test key."""
@@ -93,7 +91,7 @@ def emulator(
 def deploy(
     *,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Delete nothing that is in no file any more; only name it.")
+        bool, typer.Option("--keep", help="Delete nothing; only list what is no longer in any file.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -136,7 +134,7 @@ def automations(
 
 @app.command(rich_help_panel=SERVE)
 def webhooks(
-    store: Annotated[list[str] | None, typer.Option(help=f"A store's block, again for each. {SET_STORE}")] = None,
+    store: Annotated[list[str] | None, typer.Option(help=f"A store's block; repeat for each. {SET_STORE}")] = None,
     credentials: Accounts = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8788,
@@ -144,7 +142,7 @@ def webhooks(
         str | None, typer.Option(help="Where providers reach this receiver, https://…; for --print-urls.")
     ] = None,
     *,
-    show: Annotated[bool, typer.Option("--print-urls", help="Print what to paste where, and end.")] = False,
+    show: Annotated[bool, typer.Option("--print-urls", help="Print what to paste where, and exit.")] = False,
     as_json: Json = False,
 ) -> None:
     """Receive webhooks. They only trigger a poll; the API's state is what is recorded."""
@@ -167,13 +165,13 @@ def check(
         str,
         typer.Argument(help="Folder of images with captions, a zip or its address, s3://… or hf://datasets/…."),
     ],
-    provider: Annotated[str, typer.Option(help="Whose limits count.")],
+    provider: Annotated[str, typer.Option(help="Provider whose limits apply.")],
     trainer: Annotated[
-        str | None, typer.Option(help="Which of its trainers, such as kontext-lora; its first one without it.")
+        str | None, typer.Option(help="Which of its trainers, such as kontext-lora; default: its first.")
     ] = None,
     trigger_word: TriggerWord = None,
     *,
-    strict: Annotated[bool, typer.Option("--strict", help="Let warnings end with 1 too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
     as_json: Json = False,
 ) -> None:
     """List everything that is wrong with a dataset: which file, why, and what to do. Nothing is sent.
@@ -221,11 +219,10 @@ def status(store: StoreOrAddress = None, credentials: Accounts = None, *, as_jso
 def adopt(  # noqa: PLR0913 - what a fine-tune needs that nobody here has made
     model: Annotated[str, typer.Argument(help="Name of the model here.")],
     job_id: Annotated[str, typer.Option("--job-id", help="The provider's id of the fine-tune.")],
-    provider: Annotated[
-        str | None, typer.Option(help="The provider that has it; the trainer's without it.")
-    ] = None,
+    provider: Annotated[str | None, typer.Option(help="The provider that has it; default: the trainer's.")] = None,
     trainer: Annotated[
-        str | None, typer.Option(help="What made it, such as kontext-lora; the provider's first one without it.")
+        str | None,
+        typer.Option(help="The trainer that made it, such as kontext-lora; default: the provider's first."),
     ] = None,
     trigger_word: TriggerWord = None,
     dataset: Annotated[Path | None, typer.Option(help="Images it was trained on, if you have them.")] = None,

@@ -36,7 +36,7 @@ class Pulled(NamedTuple):
     @property
     def summary(self) -> str:
         """What was done, in a sentence."""
-        what = "written" if self.written else "there already, and left alone"
+        what = "written" if self.written else "already there, and unchanged"
         promotion = self.promotion
         return f"{self.file}: {promotion.model} v{promotion.number}, {what} (sha256 {promotion.sha256})"
 
@@ -105,6 +105,6 @@ def generate_by_champion(
             request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings), weights
         )
     except KeyboardInterrupt:
-        console.print("Stopped. The image may be rendered and billed all the same; it is not requested again.")
+        console.print("Stopped. The image may still be rendered and billed; it is not requested again.")
         raise
     return request, file

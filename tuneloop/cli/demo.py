@@ -58,7 +58,7 @@ def run_demo(
     first, second = _datasets(folder, dataset, pairs=recipe.edit_pairs)
     plan = (("first training", first), ("unchanged", first), ("images added", second))
     with ExitStack() as ends:
-        ends.callback(console.print, "Everything that the demo has started is ended.")
+        ends.callback(console.print, "Everything that the demo started has been stopped.")
         stack = ends.enter_context(running_stack(folder, store, recipe.provider, report=partial(_tick, console)))
         create_automations()
         parameters = partial(parameters_for, stack=stack, trainer=trainer, own_images=dataset is not None)

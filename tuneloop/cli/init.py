@@ -56,7 +56,7 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
     trainer = _answer("Trainer", given.trainer, next(iter(TRAINERS)), ask=ask, choices=[*TRAINERS])
     provider = row_of(recipe_type(None, trainer).provider)
     images = _answer("Folder or address of the images", given.images, str(folder / _IMAGES), ask=ask)
-    word = _answer("Trigger word, which calls the subject", given.trigger_word, "TOK", ask=ask)
+    word = _answer("Trigger word, which stands for the subject", given.trigger_word, "TOK", ask=ask)
     model = given.model or model_name(folder)
     account = _account(f"{provider.credentials}/{model}", given, ask=ask)
     block = given.block or f"{provider.credentials}/{model}"
@@ -101,7 +101,7 @@ def _account(block: str, given: Given, *, ask: bool) -> Account | None:
     if key == "-":
         key = sys.stdin.readline().strip()
     if given.block is not None and given.key is not None:
-        raise ConfigurationError("key and block: name one of them; a block has its key already")
+        raise ConfigurationError("key and block: give only one of them; a block has its key already")
     if not key or given.block is not None:
         if given.base_url is not None:
             raise ConfigurationError("base URL: it goes with a key; a block has its address already")

@@ -73,7 +73,7 @@ def reports(
     model: Annotated[str | None, typer.Argument(help="A model's name: only its reports.")] = None,
     store: StoreOrAddress = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8789,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8789,
     *,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show the pages of a store in a folder to a browser, until Ctrl-C.")
@@ -135,7 +135,7 @@ def review(
         bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
     ],
     run: Annotated[
-        str | None, typer.Option(help="Id of the waiting run, or its beginning, where there is more than one.")
+        str | None, typer.Option(help="Id of the waiting run, or how it begins, if there are several.")
     ] = None,
     store: Store = None,
     as_json: Json = False,
@@ -177,7 +177,7 @@ def review(
 @app.command(rich_help_panel=USE)
 def pull(
     model: Model,
-    output: Annotated[Path | None, typer.Option(help="File or folder; the current folder without it.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File or folder; default: the current folder.")] = None,
     version: Version = None,
     store: StoreOrAddress = None,
     *,
@@ -198,9 +198,9 @@ def pull(
 def generate(
     model: Model,
     prompt: Annotated[str, typer.Argument(help="What to render; {trigger} stands for the trigger word.")],
-    seed: Annotated[int | None, typer.Option(help="The seed; one at random without it.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed; default: a random one.", min=0)] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File to make, its suffix by the image's format; or a folder.")
+        Path | None, typer.Option(help="Output file, with the suffix of the image's format; or a folder.")
     ] = None,
     image: Annotated[Path | None, typer.Option(help="The image to edit, for models that edit.")] = None,
     version: Version = None,

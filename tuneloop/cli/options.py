@@ -16,11 +16,11 @@ StoreOrAddress = Annotated[
     str | None, typer.Option(help=f"The store's block, or its address: file:///… or s3://…. {SET_STORE}")
 ]
 Accounts = Annotated[
-    list[str] | None, typer.Option(help="An account's block, again for each; all of the server's without it.")
+    list[str] | None, typer.Option(help="An account's block; repeat for each. Default: all on the server.")
 ]
-Version = Annotated[int | None, typer.Option(help="An earlier champion, by its number; the champion without it.")]
+Version = Annotated[int | None, typer.Option(help="An earlier champion, by its number; default: the champion.")]
 Reason = Annotated[str, typer.Option(help="Why. It is kept in the model's records.")]
-TriggerWord = Annotated[str | None, typer.Option(help="The word that calls the subject.")]
+TriggerWord = Annotated[str | None, typer.Option(help="The word that stands for the subject.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 

@@ -27,11 +27,9 @@ def init(  # noqa: PLR0913, PLR0917 - the five answers, and what goes with them
         str | None,
         typer.Option(help="The provider's API key, else TUNELOOP_API_KEY; - reads it from standard input."),
     ] = None,
-    block: Annotated[
-        str | None, typer.Option(help="A credentials block that there is already, in place of a key.")
-    ] = None,
+    block: Annotated[str | None, typer.Option(help="An existing credentials block, instead of a key.")] = None,
     schedule: Annotated[str | None, typer.Option(help="nightly, hourly, weekly, never, or a cron.")] = None,
-    model: Annotated[str | None, typer.Option(help="Name of the model; that of the folder without it.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model; default: that of the folder.")] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Another address of the API: of the emulator, a proxy.")
     ] = None,

@@ -39,7 +39,7 @@ def _opened(address: str) -> Store:
     if "@" in parts.netloc:
         raise ConfigurationError(f"an address of a store holds no keys; {_FORMS}")
     if parts.query or parts.fragment:
-        raise ConfigurationError(f"{address} is no address of a store: escape ? as %3F and # as %23; {_FORMS}")
+        raise ConfigurationError(f"{address} is not a store address: escape ? as %3F and # as %23; {_FORMS}")
     path = unquote(parts.path)
     if parts.scheme == "file" and not parts.netloc and path.startswith("/"):
         if not Path(path).is_dir():
@@ -47,7 +47,7 @@ def _opened(address: str) -> Store:
         return LocalDirectory(Path(path))
     if parts.scheme == "s3" and parts.netloc:
         return S3Store(_s3_client(address), parts.netloc, path.strip("/"))
-    raise ConfigurationError(f"{address} is no address of a store; {_FORMS}")
+    raise ConfigurationError(f"{address} is not a store address; {_FORMS}")
 
 
 def _s3_client(address: str) -> S3Client:

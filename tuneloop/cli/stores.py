@@ -33,7 +33,7 @@ def init(
         typer.Option(
             "--replace",
             help="It takes the place of the store that this Prefect server knows by that name. "
-            "What only the other one knows may be paid again.",
+            "What only the other one has on record may be paid again.",
         ),
     ] = False,
     as_json: Json = False,

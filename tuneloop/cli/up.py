@@ -34,7 +34,7 @@ def run_up(named_server: str | None) -> None:
         while True:
             programs.check()
             time.sleep(1)
-    say("Ended. Nothing is lost: `tuneloop up` goes on from here.")
+    say("Stopped. Nothing is lost: `tuneloop up` continues from here.")
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
