@@ -121,7 +121,7 @@ def test_reason_of_a_first_model_says_only_what_was_looked_at() -> None:
     assert "(1 of 12 are copies, as allowed, 11 of 12 images usable, enough diversity)" in allowed.reason
     edits = model(1).images[0].model_copy(update={"nearest": None})
     alone = apply_gate(Evaluation(job="j", images=(edits,)), None, GatePolicy())
-    assert "(copies not looked for, 1 usable image, diversity not measured)" in alone.reason
+    assert "(copies not checked, 1 usable image, diversity not measured)" in alone.reason
 
 
 def test_interval_that_ends_at_nothing_is_said_without_a_sign() -> None:
@@ -188,7 +188,7 @@ def test_first_model_is_praised_only_for_what_was_measured() -> None:
     assert "(no copies, 12 usable images, enough diversity)" in apply_gate(model(), None, GatePolicy()).reason
     bare = Evaluation(job="j", images=(EvaluatedImage(prompt="p", seed=1, name="x"),))
     why = apply_gate(bare, None, GatePolicy()).reason
-    assert "copies not looked for" in why
+    assert "copies not checked" in why
     assert "diversity not measured" in why
 
 

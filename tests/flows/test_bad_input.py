@@ -81,8 +81,8 @@ def test_unusable_folder_is_named_with_the_remedy(
     [
         ("store", "local-file-system/nowhere", "block local-file-system/nowhere not found; create it in the"),
         ("store", "nonsense/tuneloop", "block nonsense/tuneloop not found; create it in the Prefect UI"),
-        ("store", "segmind-credentials/default", "is no store; name one of `s3-bucket/NAME` or `local-file-"),
-        ("store", "tuneloop", "'tuneloop' is no block's slug; pass `s3-bucket/NAME` or `local-file-system/NAME`"),
+        ("store", "segmind-credentials/default", "is not a store; name one of `s3-bucket/NAME` or `local-file-"),
+        ("store", "tuneloop", "'tuneloop' is not a block slug; pass `s3-bucket/NAME` or `local-file-system/NAME`"),
         ("credentials", "segmind-credentials/nowhere", "block segmind-credentials/nowhere not found; create it"),
         ("credentials", "local-file-system/tuneloop", "holds no provider's credentials; name one of `bfl-"),
     ],

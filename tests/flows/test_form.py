@@ -157,7 +157,7 @@ def test_recipe_of_a_file_and_its_form_mean_the_same(trainer: str) -> None:
         ({"trainer": "flux-lora", "parameters": [6]}, "parameters: should be a JSON object"),
         (
             {"trainer": "flux-lora", "parameters": {"parameters": {"lora_rank": 6}}},
-            "parameters: stands within itself",
+            "parameters: is nested in itself",
         ),
         ({"trainer": "bfl-finetune", "mode": "style", "trigger_word": ""}, "trigger_word"),
         ({"trainer": "flux-lora", "steps": -1}, "steps"),

@@ -123,7 +123,7 @@ def test_model_is_decided_on_rolled_back_looked_at_pulled_and_asked_for_a_image(
         file = tmp_path / f"{number}.safetensors"
         command("pull", asked, "--output", str(file), "--version", str(number))
         assert hashlib.sha256(file.read_bytes()).hexdigest() == ledger.promotions(asked)[number - 1].sha256
-    assert "left alone" in command("pull", asked, "--output", str(tmp_path / "1.safetensors"))
+    assert "unchanged" in command("pull", asked, "--output", str(tmp_path / "1.safetensors"))
     assert bill.orders == []
 
     made = command("generate", asked, "{trigger} at dawn", "--seed", "5", "--output", str(tmp_path / "dawn"))
@@ -176,7 +176,7 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
     bfl.inject(Fault("truncate", "/results/", "GET", after_bytes=100))
     code, out, said = at_bfl.generate(tmp_path)
     assert code == 0, said
-    assert f"Asking bfl.on-s3-us1 for an image by {at_bfl.model} v1" in said
+    assert f"Requesting an image from bfl.on-s3-us1 by {at_bfl.model} v1" in said
     assert "seed 5: 'ROBOX at dawn'. bfl bills it" in said
     with Image.open(out.strip()) as image:
         assert (image.width, Path(out.strip()).name) == (1024, f"{at_bfl.model}-0001-seed5.jpg")

@@ -61,7 +61,7 @@ def stuck_events(run: UUID) -> int:
         (Pending(), "has not started (Pending); is a worker up on pool tuneloop?"),
         (Scheduled(name="Resuming"), "has not started (Resuming); is a worker up on pool tuneloop?"),
         (Scheduled(name="AwaitingRetry"), "has not started (AwaitingRetry); is a worker up on pool tuneloop?"),
-        (Running(), "has given no sign of life"),
+        (Running(), "has sent no heartbeat"),
     ],
     ids=["pending", "resuming", "awaiting retry", "running"],
 )

@@ -71,7 +71,7 @@ def test_store_that_is_gone_between_two_runs_stops_the_second_one_before_it_pays
     how(shop)
     bill.clear()
     for said in refusals(shop, stack, USAGE):
-        assert "is no Tuneloop store" in said
+        assert "is not a Tuneloop store" in said
         assert "volume mounted" in said
         assert known in said
         assert f"`tuneloop store init {shop.store} --replace`" in said

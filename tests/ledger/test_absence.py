@@ -111,7 +111,7 @@ def known_training(ledger: Ledger, bent: BentProvider, order: SubmitRequest, age
     ledger.mark(ledger.save_run(older))
 
 
-@pytest.mark.parametrize(("bend", "why"), [(shows_nothing, "is not whole .it lacks"), (goes_on, "be cut")])
+@pytest.mark.parametrize(("bend", "why"), [(shows_nothing, "is not complete .it lacks"), (goes_on, "be cut")])
 def test_list_that_is_not_whole_proves_nothing(
     bend: Callable[[JobList], JobList],
     why: str,
@@ -137,7 +137,7 @@ def test_job_in_the_newest_budget_slot_is_missed_in_a_list_without_it(
     submit(ledger, bent, replace(order, run=other))  # nobody marks it
     ledger.append(order.run.key, None, old_claim(order.run, timedelta(hours=1)))
     bent.bend_list = shows_nothing
-    with pytest.raises(TrainingOnHold, match=r"is not whole"):
+    with pytest.raises(TrainingOnHold, match=r"is not complete"):
         submit(ledger, bent, order)
 
 

@@ -153,7 +153,7 @@ def test_weights_that_cannot_be_had_for_days_are_held_as_lost_and_keep_their_pla
     held = hold_if_lost(TrainingLog(ledger, run.key, 1), "404: no such file")
     assert held is not None
     assert held.kind == "lost"
-    assert "its weights (id job) cannot be had since" in held.reason
+    assert "its weights (id job) could not be fetched since" in held.reason
     assert "404: no such file" in held.reason
     training = TrainingLog(ledger, run.key, 1)
     assert not training.ended_unpaid

@@ -78,7 +78,7 @@ def test_step_after_a_record_that_is_gone_is_refused_and_writes_nothing(
 ) -> None:
     claim = old_claim(run, timedelta(days=1))
     submitted = Submitted(created_at=now(), attempt=1, name=claim.name, job_id="j", found_by="answer")
-    with pytest.raises(RecordConflict, match="no record any more that this step could follow"):
+    with pytest.raises(RecordConflict, match="no longer has the record that this step follows"):
         ledger.append(run.key, claim, submitted)
     assert list(artifacts.names("trainings/")) == []
 

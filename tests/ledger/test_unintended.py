@@ -82,7 +82,7 @@ def test_default_that_is_gone_pays_for_nothing(ledger: Ledger) -> None:
 
 def test_key_that_is_made_in_another_way_pays_for_nothing(ledger: Ledger) -> None:
     judged(ledger, run_of(SET, key="cd" * 32))
-    assert "names the same training in another way" in refusal(ledger, SET)
+    assert "identifies the same training in another way" in refusal(ledger, SET)
 
 
 @pytest.mark.parametrize("in_flight", [False, True])

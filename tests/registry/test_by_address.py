@@ -95,9 +95,9 @@ def test_keys_that_are_set_are_those_that_are_used(tmp_path: Path) -> None:
     ("address", "said"),
     [
         ("file:///nowhere/to/be/found", "there is no folder /nowhere/to/be/found"),
-        ("file://host/folder", "is no address of a store; write file:///folder or s3://bucket/prefix"),
-        ("ftp://bucket/folder", "is no address of a store"),
-        ("s3:///folder", "is no address of a store"),
+        ("file://host/folder", "is not a store address; write file:///folder or s3://bucket/prefix"),
+        ("ftp://bucket/folder", "is not a store address"),
+        ("s3:///folder", "is not a store address"),
         ("s3://bucket/a b", "'a b' cannot be the prefix of a store"),
     ],
 )
@@ -111,7 +111,7 @@ def test_folder_that_is_no_store_is_not_taken_for_an_empty_one(tmp_path: Path) -
     for command in ("models", "status"):
         done = in_this_process(command, "--store", tmp_path.as_uri())
         assert done.returncode == 2
-        assert f"{tmp_path.as_uri()} is no Tuneloop store" in done.stderr
+        assert f"{tmp_path.as_uri()} is not a Tuneloop store" in done.stderr
 
 
 def test_address_with_keys_in_it_is_refused_without_showing_them() -> None:

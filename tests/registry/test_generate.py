@@ -85,7 +85,7 @@ def test_image_is_told_of_asked_for_once_and_kept(
     _, file = generate_by_champion(
         ledger, reigning, "a photo of {trigger}", 7, None, None, opened, Console(file=screen, width=500)
     )
-    assert "Asking segmind.default for an image by robot v1" in screen.getvalue()
+    assert "Requesting an image from segmind.default by robot v1" in screen.getvalue()
     assert "with flux-dev-finetuned, seed 7: 'a photo of ROBOX'. segmind bills it" in screen.getvalue()
     assert (asked(emulator), paid(emulator)) == (1, 1)
     with Image.open(file) as image:
@@ -177,7 +177,7 @@ def test_model_that_edits_is_given_the_image(emulator: EmulatorControl, tmp_path
         Console(file=screen),
     )
     assert made.read_bytes() == image.read_bytes()
-    assert "for an edit of the image by robot v1" in " ".join(screen.getvalue().split())
+    assert "an edit of the image from segmind.default by robot v1" in " ".join(screen.getvalue().split())
 
 
 class Stopped(SegmindProvider):
@@ -196,8 +196,8 @@ def test_control_c_while_it_renders_is_told_what_it_does_not_stop(
             ledger, reigning, "x", 1, None, None, unlimited(account), Console(file=screen, width=200)
         )
     asking, stopped = screen.getvalue().splitlines()
-    assert asking.startswith("Asking segmind.default")
-    assert stopped.startswith("Stopped. The image may be rendered and billed all the same")
+    assert asking.startswith("Requesting an image from segmind.default")
+    assert stopped.startswith("Stopped. The image may still be rendered and billed")
     assert names_in(folder) == []
 
 

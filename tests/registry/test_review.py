@@ -128,7 +128,7 @@ def test_opposite_answer_in_the_same_words_is_told_that_the_other_was_first(
     racing.first = lambda: Registry(ledger).write_review(
         run, question, approve=not approve, decided_by="ann", reason="hands"
     )
-    with pytest.raises(LedgerError, match=f"ann has answered first: {'reject' if approve else 'promote'}, hands"):
+    with pytest.raises(LedgerError, match=f"ann answered first: {'reject' if approve else 'promote'}, hands"):
         review_model(racing, run.model, approve=approve, reason="hands", decided_by="ann")
     assert [item.verdict for item in ledger.decisions(run)] == ["undecided", "reject" if approve else "promote"]
 
@@ -182,7 +182,7 @@ def test_champion_that_comes_between_question_and_answer_makes_the_answer_void(
     assert won is not None
     racing = Racing(ledger.store)
     racing.first = lambda: Registry(ledger).promote(quick, collected(quick), won)
-    with pytest.raises(LedgerError, match="has got another champion meanwhile, so this answer is void"):
+    with pytest.raises(LedgerError, match="has a new champion in the meantime, so this answer has no effect"):
         review_model(racing, run.model, approve=True, reason="hands", decided_by="ann")
     assert [item.key[0] for item in ledger.promotions(run.model)] == ["b"]
     assert Registry(ledger).current_decision(mine) is None
@@ -194,7 +194,7 @@ def test_approval_whose_process_was_killed_before_the_promotion_is_carried_out_b
     question = asked(ledger, run)
     ledger.unmark(run)  # nobody else goes on with it
     Registry(ledger).write_review(run, question, approve=True, decided_by="ann", reason="nicer hands")
-    with pytest.raises(LedgerError, match="ann has answered first: promote, nicer hands"):
+    with pytest.raises(LedgerError, match="ann answered first: promote, nicer hands"):
         review_model(ledger, run.model, approve=False, reason="no", decided_by="bob")
     _asker, _decision, promotion = review_model(
         ledger, run.model, approve=True, reason="nicer hands", decided_by="ann"

@@ -29,7 +29,7 @@ def test_store_is_made_once_and_keeps_its_identity(store: Store) -> None:
 
 
 def test_place_without_a_store_is_refused_and_stays_empty(store: Store) -> None:
-    with pytest.raises(NoStore, match=r"no Tuneloop store.*volume mounted.*prefix right"):
+    with pytest.raises(NoStore, match=r"not a Tuneloop store.*volume mounted.*prefix right"):
         verify(store)
     assert list(store.names("")) == []
 

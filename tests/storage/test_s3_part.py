@@ -75,6 +75,6 @@ def test_bucket_that_wants_checksums_ahead_is_told_with_its_remedy(proxy: Orders
     upload = watched.begin_upload(NAME)
     with (
         watched.open_upload(NAME, upload, [Part(1, 0, 3)]) as opened,
-        pytest.raises(StoreError, match=r"required with Object Lock.*default retention off this bucket"),
+        pytest.raises(StoreError, match=r"required with Object Lock.*default retention rule from this bucket"),
     ):
         opened.put(Part(1, 0, 3), [b"abc"])

@@ -126,7 +126,7 @@ BROKEN = {
     "within its header": with_header({"a": WHOLE}, b"12345678")[:20],
     "ends after 76 of 77 bytes": with_header({"a": WHOLE}, b"1234567"),
     "goes on after its 77 bytes": with_header({"a": WHOLE}, b"123456789"),
-    "no length of a header": b"<!DOCTYPE html><html>Sign in</html>",
+    "not the length of a header": b"<!DOCTYPE html><html>Sign in</html>",
     "no tensor": with_header({}),
     "__metadata__": with_header({"__metadata__": {"a": 1}, "a": WHOLE}, b"12345678"),
     "not a JSON object": with_header(b"[1]"),
@@ -147,7 +147,7 @@ BROKEN = {
     "proper shape and data_offsets": with_header({"a": tensor("F32", [2], 0)}, b"12345678"),
     "F32 [2] takes 8": with_header({"a": tensor("F32", [2], 0, 4)}, b"1234"),
     "F4 [3] takes 1.5": with_header({"a": tensor("F4", [3], 0, 2)}, b"12"),
-    "beyond all bounds": with_header({"a": tensor("U8", [2**40, 2**40, 0], 0, 0)}),
+    "is too large": with_header({"a": tensor("U8", [2**40, 2**40, 0], 0, 0)}),
     "starts at byte 9, not at 8": with_header({"a": WHOLE, "b": tensor("F32", [2], 9, 17)}, b"1" * 17),
     "starts at byte 4, not at 8": with_header({"a": WHOLE, "b": tensor("F32", [2], 4, 12)}, b"1" * 12),
     "starts at byte 1, not at 0": with_header({"a": tensor("U8", [1], 1, 2)}, b"12"),
@@ -159,7 +159,7 @@ def test_broken_file_is_refused_with_its_reason(reason: str, data: bytes) -> Non
     with pytest.raises(InvalidWeights) as caught:
         list(checked_chunks("weights of job 7", [data]))
     assert reason in str(caught.value)
-    assert str(caught.value).startswith("weights of job 7 is not one whole safetensors file")
+    assert str(caught.value).startswith("weights of job 7 is not a complete safetensors file")
     assert "Fetch it again" in str(caught.value)
 
 
@@ -174,7 +174,7 @@ def test_file_that_starts_with_an_impossible_length_is_refused_at_once() -> None
         yield (MAX_HEADER_BYTES + 1).to_bytes(8, "little")
         pytest.fail("the stream was read on")
 
-    with pytest.raises(InvalidWeights, match="no length of a header"):
+    with pytest.raises(InvalidWeights, match="not the length of a header"):
         list(checked_chunks("w", endless()))
 
 

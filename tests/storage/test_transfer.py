@@ -55,7 +55,7 @@ def test_file_arrives_whole_and_each_byte_is_read_once_after_its_header(small_pa
         (lambda data: data + b"x", "goes on after"),
         (lambda data: data[:5], "within its header"),
         (lambda data: data[:20], "within its header"),
-        (lambda _: b"<!DOCTYPE html><html>Sign in</html>", "no length of a header"),
+        (lambda _: b"<!DOCTYPE html><html>Sign in</html>", "not the length of a header"),
         (lambda data: data.replace(b"U8", b"U9"), "unknown type"),
     ],
 )

@@ -138,7 +138,7 @@ def test_signed_call_of_another_time_is_rejected(
         (
             ProviderUnavailable("no public keys", provider="segmind"),
             503,
-            "segmind.default: a call cannot be verified just now: ",
+            "segmind.default: a call cannot be verified right now: ",
         ),
         (KeyError("keys"), 500, "segmind.default: a call could not be verified: KeyError: 'keys'"),
     ],

@@ -208,7 +208,7 @@ def test_sensor_that_takes_no_run_hinders_no_other_and_is_asked_again_at_the_nex
         request_sensor_run(stores, "segmind.default")
     assert [len(requested(sensor)) for sensor in sensors] == [1, 0, 1]
     (line,) = caplog.messages
-    assert "segmind.default: watch-trainings/sensor-b takes no run" in line
+    assert "segmind.default: watch-trainings/sensor-b accepts no run" in line
     assert "\n" not in line
     deploy_sensor(stores[1], enforce_parameter_schema=False)
     request_sensor_run(stores, "segmind.default")

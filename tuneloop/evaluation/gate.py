@@ -89,7 +89,7 @@ def _failed_threshold(challenger: Evaluation, policy: GatePolicy) -> str | None:
     diversity = _diversity(images)
     if diversity and float(np.mean(diversity)) < policy.min_diversity:
         return (
-            f"The seeds give one image again and again: diversity {np.mean(diversity):.3f} is below "
+            f"Different seeds give nearly the same image: diversity {np.mean(diversity):.3f} is below "
             f"{policy.min_diversity:.3f}."
         )
     return None
@@ -114,7 +114,7 @@ def _passed(challenger: Evaluation) -> str:
     copies = sum(image.copied >= COPY_THRESHOLD for image in images)
     copying = f"{copies} of {total} are copies, as allowed" if copies else "no copies"
     if not any(image.nearest for image in images):
-        copying = "copies not looked for"
+        copying = "copies not checked"
     all_usable = f"{total} usable image{'s' if total > 1 else ''}"
     use = all_usable if usable == total else f"{usable} of {total} images usable"
     several_seeds = len({image.seed for image in images}) > 1

@@ -96,7 +96,7 @@ def too_many_attempts(history: list[AnyTrainingRecord], attempt: int) -> str | N
         return None
     last = recent[-1]
     reason = last.reason if isinstance(last, Failed | Rejected) else last.state
-    return f"this training has come to nothing {ATTEMPTS_IN_A_ROW} times in a row, the last time: {reason}"
+    return f"this training has failed {ATTEMPTS_IN_A_ROW} times in a row, the last time: {reason}"
 
 
 def _last_begun(history: list[AnyTrainingRecord]) -> AnyTrainingRecord | None:

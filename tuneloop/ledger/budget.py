@@ -121,7 +121,7 @@ class Budget:
         if self._limits.cents_per_window is not None and price is None:
             raise ConfigurationError(
                 f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
-                f"no price of {what}: set {field} in its credentials block"
+                f"no price for {what}: set {field} in its credentials block"
             )
 
     def hold_reason(self, cents: int | None) -> str | None:
@@ -160,7 +160,7 @@ class Budget:
         # A training that is over the limit by itself is held for approval.
         if math.ceil(cents) > left and not (training_cents and left < 0):
             raise BudgetExceeded(
-                f"{self._images_do_not_fit(model, count, math.ceil(cents), spending)}. The training before costs "
+                f"{self._images_do_not_fit(model, count, math.ceil(cents), spending)}. The training itself costs "
                 f"{dollars(training_cents)} and was not submitted"
             )
 

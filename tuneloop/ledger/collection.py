@@ -96,7 +96,7 @@ def _download(
             return stored
     raise InvalidWeights(
         f"{store.uri_of(f'weights/{trained.name}/')} has {_MAX_NAMES} files with names of these weights, and none "
-        "is a whole safetensors file; see what writes there, move them away and run again"
+        "is a complete safetensors file; see what writes there, move them away and run again"
     )
 
 
@@ -126,8 +126,9 @@ def restore_weights(
     """
     if promotion.weights is None or store.exists(promotion.weights):
         raise InvalidWeights(
-            f"{store.uri_of(promotion.weights or '')} is taken, and nothing in a store is replaced: move it away, "
-            "and run again to fetch the weights once more, or restore it from a backup or an older object version"
+            f"{store.uri_of(promotion.weights or '')} exists already, and nothing in a store is overwritten: "
+            "move it away, and run again to fetch the weights once more, or restore it from a backup or an older "
+            "object version"
         )
     source = _with_progress(provider.open_weights(Submission.of(promotion))[-1], on_progress)
     with source.read(0, None) as chunks:
@@ -237,7 +238,7 @@ def hold_if_lost(training: TrainingLog, reason: str) -> Held | None:
         return None
     what = "its weights" if isinstance(last, Trained) else "the job"
     since = f"{last.created_at:%Y-%m-%d}"
-    return training.hold("lost", f"{what} (id {last.job_id}) cannot be had since {since}: {reason}")
+    return training.hold("lost", f"{what} (id {last.job_id}) could not be fetched since {since}: {reason}")
 
 
 def try_again(training: TrainingLog) -> None:

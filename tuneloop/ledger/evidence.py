@@ -131,7 +131,7 @@ def _reasons(provider: Provider, training: TrainingLog, credentials: str, shown:
     lag = timedelta(seconds=provider.margins.list_lag_s)
     for job_id in sorted(_known(training.ledger, claim.account, lag) - shown.shown):
         yield (
-            f"{ambiguous}, and {provider.name}'s list is not whole (it lacks {job_id}, which is known to be "
+            f"{ambiguous}, and {provider.name}'s list is not complete (it lacks {job_id}, which is known to be "
             f"there): {search}"
         )
 

@@ -93,7 +93,7 @@ class Ledger(RecordStore):
         if after is not None and after.writer_id not in self._numbers:
             self.history(key)  # it was read by another ledger object
             if after.writer_id not in self._numbers:
-                raise RecordConflict(f"training {key[:16]} has no record any more that this step could follow")
+                raise RecordConflict(f"training {key[:16]} no longer has the record that this step follows")
         number = self._numbers[after.writer_id] + 1 if after else 1
         name = f"trainings/{key}/{number:04d}.json"
         if not self.create_record(name, record):

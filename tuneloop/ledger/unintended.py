@@ -34,7 +34,9 @@ def check_intended(ledger: Ledger, run: RunRecord, recipe: BaseRecipe, base_url:
     for claim in _claims(ledger, keys):
         changes = _unintended_changes(ledger, claim, run, recipe, base_url)
         if changes is not None:
-            what = "; ".join(changes) or "this version of Tuneloop only names the same training in another way"
+            what = (
+                "; ".join(changes) or "this version of Tuneloop only identifies the same training in another way"
+            )
             raise ConfigurationError(
                 f"nothing was submitted: {run.model} was trained on these images before ({claim.name}), and you "
                 f"have changed nothing since: {what}. To pay for it once more all the same, run it with a reason "

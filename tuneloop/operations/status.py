@@ -24,7 +24,7 @@ from tuneloop.sensor.continuing import is_given_up
 
 _AT_ONCE = 16
 _GIVEN_UP = (
-    "no further run is started by itself, because some in a row have come to nothing: read the last one's log, "
+    "no further run is started automatically, because several in a row have failed: read the last one's log, "
     "fix the cause, and start the model's run again"
 )
 

@@ -106,7 +106,7 @@ def request_approval(ctx: RunContext, run: RunRecord, training: TrainingLog, hel
                 label_run(run.model, None)
                 return _apply_answer(ctx, run, training, held, answer)
             else:
-                get_run_logger().warning("%s; you are asked once more", wrong)
+                get_run_logger().warning("%s; the form is shown again", wrong)
 
 
 def _validate_answer(ctx: RunContext, run: RunRecord, training: TrainingLog, answer: Answer) -> str | None:
@@ -153,7 +153,9 @@ def _cancel(provider: Provider, training: TrainingLog) -> None:
     except ProviderError as error:
         get_run_logger().warning("job %s could not be cancelled: %s", training.job_id, error)
     else:
-        done = "is asked to stop" if stops else "cannot be stopped from here; look into the provider's console"
+        done = (
+            "is being cancelled" if stops else "cannot be cancelled from here; cancel it in the provider's console"
+        )
         get_run_logger().info("job %s %s", training.job_id, done)
 
 
@@ -173,8 +175,8 @@ def abandon_training(
 def _ask(client: SyncPrefectClient, keys: Keyset, form: type[Answer], question: str, held: Held) -> None:
     if (why_not := cannot_suspend()) is not None:
         raise TrainingOnHold(
-            f"{held.name} is on hold: {held.reason}. This run cannot ask, for {why_not}: raise the limit in "
-            "the credentials block, or start the model's own deployment and answer there"
+            f"{held.name} is on hold: {held.reason}. This run cannot ask for approval, because {why_not}: raise "
+            "the limit in the credentials block, or start the model's own deployment and answer there"
         )
     sentence = f"On hold, approval required: {held.reason}. Click Resume to answer"
     suspend_with_form(client, keys, form, question, sentence)

@@ -55,7 +55,7 @@ def _zombies() -> AutomationCore:
     """A run whose process went away with its worker stays Running for ever, unless its heartbeat is missed."""
     return AutomationCore(
         name="tuneloop: call runs without heartbeat crashed",
-        description="A run of ours that gives no sign of life is marked Crashed. Made by `tuneloop automations`.",
+        description="Marks a Tuneloop run without a heartbeat as Crashed. Made by `tuneloop automations`.",
         trigger=_of_runs(
             Posture.Proactive,
             _SIGNS_OF_LIFE,

@@ -64,7 +64,7 @@ def store_of(slug: str) -> Store:
         return LocalDirectory(Path(block.basepath).expanduser())
     if isinstance(block, S3Bucket):
         return CachingS3Store(_s3_client(block, slug), block.bucket_name, block.bucket_folder.strip("/"))
-    raise ConfigurationError(f"block {slug} is no store; name one of {_STORES}")
+    raise ConfigurationError(f"block {slug} is not a store; name one of {_STORES}")
 
 
 def _s3_client(block: S3Bucket, slug: str) -> Any:
@@ -135,7 +135,7 @@ def all_credentials() -> list[str]:
 def _load(slug: str, expected: str) -> Block:
     kind, _, name = slug.partition("/")
     if not kind or not name:
-        raise ConfigurationError(f"{slug!r} is no block's slug; pass {expected}")
+        raise ConfigurationError(f"{slug!r} is not a block slug; pass {expected}")
     try:
         return Block.load(slug, _sync=True)  # type: ignore[call-arg, return-value]
     except RuntimeError as error:

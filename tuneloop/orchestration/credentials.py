@@ -100,8 +100,8 @@ class ProviderCredentials(Block):
     )
     storage_hosts: list[HostName] = Field(
         default=[],
-        description="Hosts at which the provider hands out files, such as cdn.example.com, beside those that are "
-        "known. The key is not sent there. Add one when an error names it.",
+        description="Hosts from which the provider serves files, such as cdn.example.com, besides the known ones. "
+        "The key is never sent to them. Add one when an error names it.",
     )
     webhook_path: SecretStr | None = Field(
         default=None,
@@ -148,12 +148,12 @@ class AnnouncedWebhook(BaseModel):
 
     webhook_url: SecretStr | None = Field(
         default=None,
-        description="Address that the provider calls when a training has changed; left out, it calls nobody. "
+        description="Address that the provider calls when a training changes. Empty: no calls. "
         "It ends with webhook_path, so it is as secret.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
-        description="Secret that the provider shows with each call, so that it can be told from a forged one.",
+        description="Secret that the provider shows with each call, so that forged calls are rejected.",
     )
 
     @field_validator("webhook_url")

@@ -192,7 +192,7 @@ def flow_of(entrypoint: str) -> Flow[..., Any]:
         raise ValueError("write it as folder/file.py:function")
     flow = getattr(import_from_project(file.removesuffix(".py").replace("/", ".")), name)
     if not isinstance(flow, Flow):
-        raise TypeError(f"{name} is no flow")
+        raise TypeError(f"{name} is not a flow")
     return flow
 
 

@@ -102,18 +102,20 @@ class _Resumer:
         if asks and not self._has_lost_its_form(run) and not self._links_to_what_ends(run):
             return
         if not self._may(run):
-            get_run_logger().info("run %s is resumed when no other run of its deployment is at work", run.name)
+            get_run_logger().info("run %s is resumed once no other run of its deployment is active", run.name)
             return
         try:
             self.result.resumed += self._is_accepted(run)
         except httpx.HTTPError as error:
-            get_run_logger().info("run %s was not resumed, the next tick asks again: %s", run.name, error)
+            get_run_logger().info("run %s was not resumed, the next tick tries again: %s", run.name, error)
 
     def _has_lost_its_form(self, run: FlowRun) -> bool:
         keys = run.state.state_details.run_input_keyset if run.state is not None else None
         if keys is None or has_form(self.watcher.client, run.id, keys):
             return False
-        get_run_logger().warning("run %s waits for a form that is gone: it is resumed to ask again", run.name)
+        get_run_logger().warning(
+            "run %s waits for a form that no longer exists: it is resumed and shows a new one", run.name
+        )
         return True
 
     def _links_to_what_ends(self, run: FlowRun) -> bool:
@@ -265,7 +267,7 @@ class _Recovery:
             )
         except ObjectNotFound:
             self._result.problems.append(
-                f"run {flow_run} is gone and its training goes on, but there is no deployment {CONTINUING} "
+                f"run {flow_run} is lost and its training goes on, but there is no deployment {CONTINUING} "
                 "to continue it: run `tuneloop deploy`"
             )
         except httpx.HTTPError as error:
@@ -273,7 +275,7 @@ class _Recovery:
         else:
             record_try(self._ledger, made, str(run.id))
             self._result.continued += 1
-            get_run_logger().info("run %s is gone: another one continues %s", flow_run, pending.run.model)
+            get_run_logger().info("run %s is lost: another one continues %s", flow_run, pending.run.model)
 
 
 def _leader(waiting: list[PendingRun], *, busy: bool) -> PendingRun | None:

@@ -145,7 +145,7 @@ class Watcher:
         if run is None or run.state is None or run.state.is_final() or is_suspended(run):
             return None
         if run.state.type == StateType.SCHEDULED and self._is_in_no_queue(run):
-            reason = f"run {run.name} is in no work queue, so that no worker ever takes it"
+            reason = f"run {run.name} is in no work queue, so no worker will pick it up"
             return Standstill(run.state.timestamp, reason, is_lost=True)
         since = self._last_sign(run, run.state)
         if self.at - since < NOTIFY_AFTER:
@@ -195,10 +195,10 @@ def is_suspended(run: FlowRun) -> bool:
 
 def _reason(run: FlowRun, state: State, minutes: str) -> str:
     if state.type == StateType.RUNNING:
-        return f"run {run.name} is Running and has given no sign of life for {minutes}; is its worker gone?"
+        return f"run {run.name} is Running and has sent no heartbeat for {minutes}; is its worker down?"
     if state.type == StateType.PAUSED:
-        return f"run {run.name} has been {state.name} for {minutes} and has something to do; resume it"
+        return f"run {run.name} has been {state.name} for {minutes} and has work to do; resume it"
     if state.type == StateType.CANCELLING:
-        return f"run {run.name} is being cancelled since {minutes}; is its worker gone?"
+        return f"run {run.name} has been cancelling for {minutes}; is its worker down?"
     pool = f" on pool {run.work_pool_name}" if run.work_pool_name else ""
     return f"run {run.name} was resumed {minutes} ago and has not started ({state.name}); is a worker up{pool}?"

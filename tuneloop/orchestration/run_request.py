@@ -65,7 +65,7 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
             f"{plan.service.endpoint}; choose {able}, or default"
         )
     if request.visibility != "unchanged" and not provider.capabilities.visibility:
-        raise ConfigurationError(f"visibility: {provider.name} has no such thing; leave it unchanged")
+        raise ConfigurationError(f"visibility: {provider.name} does not offer that; leave it unchanged")
     load_clip_encoder()
     budget = Budget(ctx.ledger, provider.account, ctx.limits)
     budget.require_price(training_price(provider, recipe, ctx.limits))

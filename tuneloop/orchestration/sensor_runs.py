@@ -84,7 +84,7 @@ def sensor_problems(client: SyncPrefectClient, store: str, at: datetime) -> list
     try:
         client.read_deployment_by_name(CONTINUING)
     except ObjectNotFound:
-        found.append(f"there is no deployment {CONTINUING} to continue runs that are gone: run `tuneloop deploy`")
+        found.append(f"there is no deployment {CONTINUING} to continue lost runs: run `tuneloop deploy`")
     return found
 
 

@@ -43,7 +43,7 @@ def _inspect(slug: str, store: Store) -> tuple[StoreIdentity, str | None, Driver
         raise StoreError(
             f"{slug}: {store.uri} is store {identity.store_id}, but this Prefect server knows {slug} as store "
             f"{known}. Is another volume mounted, was the block's folder, bucket or prefix changed? Put it back. "
-            f"Only if this store shall take its place: `tuneloop store init {slug} --replace`"
+            f"Only if this store is to replace it: `tuneloop store init {slug} --replace`"
         )
     driver = current_driver(Ledger(store))
     if known is not None and driver is None:
@@ -57,7 +57,7 @@ def _inspect(slug: str, store: Store) -> tuple[StoreIdentity, str | None, Driver
 
 def _how_to_get_it(slug: str, known: str | None) -> str:
     if known is None:
-        return f"If it shall become one: `tuneloop store init {slug}` makes it."
+        return f"To make it one: `tuneloop store init {slug}`."
     return (
         f"This Prefect server knows {slug} as store {known}: mount it, or restore it. Only if all of it is lost "
         f"for good, and what it knows may be paid again: `tuneloop store init {slug} --replace`"
@@ -71,8 +71,8 @@ def check_driver(slug: str, store: Store) -> StoreIdentity:
     if driver is not None and driver.server_id != server_id:
         raise StoreError(
             f"{slug}: {store.uri} is driven by the Prefect server at {driver.address} (id {driver.server_id}, "
-            f"since {driver.created_at:%Y-%m-%d %H:%M} UTC), and this one is another. Two would take each other's "
-            "runs for gone, and pay again. To let this one drive it, stop that one's worker and run "
+            f"since {driver.created_at:%Y-%m-%d %H:%M} UTC), and this one is another. Each would treat the "
+            "other's runs as lost, and pay again. To let this one drive it, stop that one's worker and run "
             f"`tuneloop store move {slug}`"
         )
     if driver is None or known is None:

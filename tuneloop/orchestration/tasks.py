@@ -142,7 +142,7 @@ def restore(ctx: RunContext, provider: Provider, champion: Promotion) -> None:
     """Fetch the champion's weights from the provider once more, after they were lost."""
     bar = ProgressReporter(champion.model, "Weights into the store", "bytes")
     restore_weights(ctx.store, provider, champion, bar.show)
-    get_run_logger().warning("the weights of champion v%d were gone, and are back", champion.number)
+    get_run_logger().warning("the weights of champion v%d were missing and have been restored", champion.number)
 
 
 @task(name="render", task_run_name="render-{role}", cache_policy=NO_CACHE, retries=0)

@@ -58,7 +58,8 @@ def webhook_accounts(credentials: list[str]) -> list[WebhookAccount]:
     slugs = credentials or all_credentials()
     if not slugs:
         raise ConfigurationError(
-            "the Prefect server has no credentials blocks, so nobody can call; make one in its UI under Blocks"
+            "the Prefect server has no credentials blocks, so no provider can call; make one in its UI under "
+            "Blocks"
         )
     return [_webhook_account(slug) for slug in slugs]
 
@@ -78,7 +79,7 @@ def request_sensor_run(stores: list[str], account: str) -> None:
                     _LOG.info("%s: sensor run %s", account, run.name)
             except Exception as error:  # noqa: BLE001 - the other sensors are asked, whatever is wrong with this one
                 problem = " ".join(redact(str(error) or type(error).__name__).split())
-                line = "%s: %s/%s takes no run, its schedule polls as usual: %s"
+                line = "%s: %s/%s accepts no run, its schedule polls as usual: %s"
                 _LOG.warning(line, account, SENSOR_FLOW, sensor.name, problem)
 
 

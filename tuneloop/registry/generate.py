@@ -46,7 +46,7 @@ class ImageRequest(NamedTuple):
         edited = " an edit of the image" if self.image is not None else " an image"
         price = "the price of an image is not known here" if cents is None else f"${cents / 100:.4g}"
         return (
-            f"Asking {promotion.account.slug} for{edited} by {promotion.model} v{promotion.number} "
+            f"Requesting{edited} from {promotion.account.slug} by {promotion.model} v{promotion.number} "
             f"(its id {promotion.job_id}) with {self.settings.endpoint}, seed {self.seed}: {self.prompt!r}. "
             f"{promotion.account.provider} bills it; {price}."
         )
@@ -85,7 +85,7 @@ def image_request(
     for taken in (Path(f"{stem}{suffix}") for suffix in _SUFFIXES):
         if taken.exists():
             raise ConfigurationError(
-                f"{taken} is there already; name another file with --output. Nothing was asked"
+                f"{taken} is there already; name another file with --output. Nothing was requested"
             )
     if image is not None:
         with strict_decoding():

@@ -249,6 +249,6 @@ def clean_reason(text: str) -> str:
         raise ConfigurationError("the reason is empty; say why, for it is kept in the record")
     if len(reason) > MAX_REASON_LENGTH:
         raise ConfigurationError(
-            f"the reason has {len(reason):,} characters and may have {MAX_REASON_LENGTH:,}; say the rest elsewhere"
+            f"the reason has {len(reason):,} characters and may have {MAX_REASON_LENGTH:,}; shorten it"
         )
     return reason

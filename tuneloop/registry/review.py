@@ -53,7 +53,7 @@ def review_model(
     if decision.verdict == "undecided":
         decision = registry.write_review(run, decision, approve=approve, decided_by=decided_by, reason=reason)
     if decision.verdict != ("promote" if approve else "reject"):
-        raise LedgerError(f"{decision.decided_by} has answered first: {decision.verdict}, {decision.reason}")
+        raise LedgerError(f"{decision.decided_by} answered first: {decision.verdict}, {decision.reason}")
     if not approve:
         return run, decision, None
     weights = TrainingLog.of(ledger, run).last
@@ -62,8 +62,8 @@ def review_model(
     promotion = registry.promote(run, weights, decision)
     if promotion is None:
         raise LedgerError(
-            f"{model} has got another champion meanwhile, so this answer is void: the next run compares with that "
-            "one"
+            f"{model} has a new champion in the meantime, so this answer has no effect: the next run compares "
+            "with that one"
         )
     return run, decision, promotion
 

@@ -25,7 +25,7 @@ _COMMON: dict[str, JsonSchemaValue] = {
     "trigger_word": {
         "title": "Trigger word",
         "type": "string",
-        "description": "The rare word that calls the subject.",
+        "description": "The rare word that stands for the subject.",
     },
     "default_caption": {
         "title": "Default caption",
@@ -82,7 +82,7 @@ def from_form(value: Any, recipes: Recipes) -> Any:
     if not isinstance(others, dict):
         raise ValueError(f'{OTHERS}: should be a JSON object, such as {{"lora_rank": 16}}')  # noqa: TRY004 - pydantic's
     if OTHERS in others:
-        raise ValueError(f"{OTHERS}: stands within itself; write the settings alone")
+        raise ValueError(f"{OTHERS}: is nested in itself; write only the settings")
     fields: dict[str, Any] = {}
     for name, item in [*value.items(), *others.items()]:
         # A form sends a field that nobody has filled in; what a file says is never left out.

@@ -116,7 +116,7 @@ class _AccountPoll:
                 self._note(f"too many requests, polled again after {until:%H:%M:%S} UTC")
                 return None
             except ProviderUnavailable as error:
-                self._note(f"not reached, the next tick asks again: {error}")
+                self._note(f"not reached, the next tick tries again: {error}")
                 return None
             except Exception as error:  # noqa: BLE001 - another run may name a block that works
                 wrong.append(_spelled(error))
@@ -129,7 +129,7 @@ class _AccountPoll:
         found = self.tick.problems if self.markers else self.tick.notes
         found += [f"{self.account}: {item}" for item in wrong]
         if not wrong:
-            self._note(f"{len(waiting)} markers without a run file are left alone")
+            self._note(f"{len(waiting)} markers without a run file are ignored")
         return None
 
     def _providers(self, waiting: list[Marker], wrong: list[str]) -> Iterator[Provider]:
@@ -162,7 +162,7 @@ class _AccountPoll:
         if result is None and since is None:
             self.marks.trouble_began(UNREACHED)
         if self.markers and since is not None and self.at - since >= NOTIFY_AFTER:
-            why = next(reversed([*self.tick.problems, *self.tick.notes]), "it has not answered")
+            why = next(reversed([*self.tick.problems, *self.tick.notes]), "it has not responded")
             self.tick.problems.append(
                 f"{self.account} could not be reached since {since:%Y-%m-%d %H:%M} UTC; the last time: {why}"
             )

@@ -57,7 +57,8 @@ def _errors(store: Store) -> Iterator[None]:
         yield
     except ObjectNotFound:
         raise NoStore(
-            f"{store.uri} is no Tuneloop store: it has no {IDENTITY}. Is the volume mounted, is the prefix right?"
+            f"{store.uri} is not a Tuneloop store: it has no {IDENTITY}. Is the volume mounted, is the prefix "
+            "right?"
         ) from None
     except ValidationError as error:
         raise CorruptRecord(

@@ -18,7 +18,7 @@ _ABANDONED_S = 24 * 3600
 """A writer that has not written to its file for so long is gone."""
 _MAY_PASS = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
 _LINKS = "Choose a folder on a file system that has hard links."
-_TWO_USES = "A name cannot be that of an object and the folder of others at once: choose another name."
+_TWO_USES = "A name cannot be both an object and a folder: choose another name."
 _REMEDIES = {
     errno.EACCES: "Let the user that runs Tuneloop write there.",
     errno.EPERM: f"Let the user that runs Tuneloop write there. {_LINKS}",

@@ -42,8 +42,8 @@ _REMEDIES = {
     "ExpiredToken": "Renew the session token in the credentials block of the store.",
     "RequestTimeTooSkewed": "Set the clock of this machine.",
     "InvalidRequest": (
-        "If it speaks of Object Lock: take the rule of default retention off this bucket and run again. With it a "
-        "checksum is wanted ahead of each part, and parts are streamed."
+        "If it mentions Object Lock: remove the default retention rule from this bucket and run again. With it a "
+        "checksum is required ahead of each part, and parts are streamed."
     ),
     # Older Ceph over TLS, which does not read boto3's checksums behind the body.
     "MissingContentLength": "Set request_checksum_calculation to when_required in the block of the store.",

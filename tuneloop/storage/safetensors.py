@@ -75,7 +75,7 @@ def _expected_size(name: str, read: Callable[[int], bytes], size_bytes: int | No
     start = read(_LENGTH_BYTES)
     length = int.from_bytes(start, "little")
     if len(start) == _LENGTH_BYTES and length > MAX_HEADER_BYTES:
-        _reject(name, f"it starts with {start!r}, which is no length of a header")
+        _reject(name, f"it starts with {start!r}, which is not the length of a header")
     data_start = _LENGTH_BYTES + length
     is_cut = len(start) < _LENGTH_BYTES or (size_bytes is not None and size_bytes < data_start)
     header = b"" if is_cut else read(length)
@@ -97,7 +97,7 @@ def _check_size(name: str, size_bytes: int, expected: int) -> None:
 
 def _reject(name: str, reason: str) -> NoReturn:
     raise InvalidWeights(
-        f"{name} is not one whole safetensors file: {reason[:_MAX_REASON]}. Nothing was stored. "
+        f"{name} is not a complete safetensors file: {reason[:_MAX_REASON]}. Nothing was stored. "
         "Fetch it again; if that ends the same way, ask the provider for the file."
     )
 
@@ -166,5 +166,5 @@ def _product(shape: Iterable[int], name: str) -> int:
     for length in shape:
         product *= length
         if product > _LARGEST:
-            raise ValueError(f"the shape of tensor {name!r} is beyond all bounds")
+            raise ValueError(f"the shape of tensor {name!r} is too large")
     return product

@@ -147,7 +147,7 @@ def _exactly(part: Part, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         held = chunk
     if left:
         raise InvalidWeights(
-            f"bytes {part.start:,} to {part.stop:,} did not arrive as such: {part.size - left:,} of "
-            f"{part.size:,} came. Nothing of them was kept; run again, the weights are still there."
+            f"bytes {part.start:,} to {part.stop:,} did not arrive complete: {part.size - left:,} of "
+            f"{part.size:,} came. None of them was kept; run again, the weights are still there."
         )
     yield held

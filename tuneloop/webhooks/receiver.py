@@ -139,7 +139,7 @@ def _verify(account: WebhookAccount, headers: Mapping[str, str], body: bytes) ->
         if account.verify(headers, body, account.secret):
             return None
     except ProviderUnavailable as error:
-        _LOG.warning("%s: a call cannot be verified just now: %s", account.account, error)
+        _LOG.warning("%s: a call cannot be verified right now: %s", account.account, error)
         return PlainTextResponse("try again later\n", 503)
     except Exception as error:  # noqa: BLE001 - a call may hold anything
         problem = redact(f"{type(error).__name__}: {error}")

@@ -82,7 +82,7 @@ def _try_key(provider: Provider, champion: Promotion) -> None:
             f"{_champion_access(champion)}, and the provider rejects its key: {error.reason}"
         ) from None
     except ProviderError as error:
-        get_run_logger().info("champion v%d cannot be reached just now: %s", champion.number, error)
+        get_run_logger().info("champion v%d cannot be reached right now: %s", champion.number, error)
 
 
 def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, SpendingLimits]:

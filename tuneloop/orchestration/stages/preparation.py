@@ -53,8 +53,8 @@ def _unchanged(ctx: RunContext, request: RunRequest, state: str | None) -> RunRe
         return None
     log_findings(record.findings)
     get_run_logger().info(
-        "%d images, dataset %s: names, sizes and times are as they were when all of it was read, so that "
-        "nothing is read again",
+        "%d images, dataset %s: names, sizes and times are unchanged since all of it was read, so it is not "
+        "read again",
         record.images,
         record.digest[:16],
     )

@@ -92,7 +92,7 @@ def _advance(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelle
 def _what_next(training: TrainingLog, last: Rejected | Failed | Abandoned) -> str:
     """How to go on: a run's attempt never changes, so to repeat the run repeats its end."""
     if not training.ended_unpaid and not (isinstance(last, Abandoned) and last.again):
-        return "It counts as paid and is not trained again, but by a new run with a reason in force_reason"
+        return "It counts as paid and is trained again only by a new run with a reason in force_reason"
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"
 
 
@@ -103,7 +103,7 @@ def _begin(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled:
         ctx.ledger.unmark(run)
         raise TrainingFailed(
             f"{before.name} had ended and is {before.state} now, so nothing is paid for {training.name}: start "
-            "a new run, which goes on with that one"
+            "a new run, which continues that one"
         )
     if cancelled:
         _abandon(run, training)
@@ -193,7 +193,7 @@ def _handle_hold(ctx: RunContext, run: RunRecord, training: TrainingLog, held: H
         elif approval is not None:
             _submit(ctx, run, training, approval)
     except RecordConflict:
-        get_run_logger().info("%s was decided elsewhere meanwhile", held.name)
+        get_run_logger().info("%s was decided elsewhere in the meantime", held.name)
 
 
 def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submitted: Submitted) -> None:
@@ -221,7 +221,7 @@ def _poll_training(ctx: RunContext, run: RunRecord, training: TrainingLog, submi
 
 def _collect(ctx: RunContext, run: RunRecord, training: TrainingLog, trained: Trained) -> Collected | None:
     """Collect the weights. What fails now is tried again later, and after days it needs approval."""
-    why = "they could not be fetched the last time"
+    why = "the last attempt to fetch them failed"
     if now() >= next_try(ctx.ledger, trained):
         try:
             return tasks.collect(ctx, run, training)
