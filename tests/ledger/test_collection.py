@@ -120,7 +120,7 @@ def test_weights_that_are_gone_are_fetched_again_and_only_the_same_bytes(
 ) -> None:
     champion = promoted(run, collect_weights(provider, TrainingLog(ledger, run.key, 1)))
     file = tmp_path / "artifacts" / str(champion.weights)
-    with pytest.raises(InvalidWeights, match="is taken"):
+    with pytest.raises(InvalidWeights, match="exists already"):
         restore_weights(ledger.store, provider, champion)
     whole = file.read_bytes()
     file.unlink()

@@ -28,7 +28,7 @@ class CaptionRule(FrozenModel):
     """How a recipe turns what stands beside an image into the caption that is sent."""
 
     trigger_word: str | None
-    """The rare word that calls the subject; every caption that is sent holds it. None: no such word."""
+    """The rare word that stands for the subject; every caption that is sent holds it. None: no such word."""
     instance_prompt: str | None
     """The caption of images that have none of their own. None: they stay without."""
     provider_captions: bool

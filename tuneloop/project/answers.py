@@ -33,7 +33,7 @@ class Answers:
     Attributes:
         model: Name of the model.
         images: A folder, or the address of a zip, a bucket or a dataset.
-        trigger_word: The word that calls the subject.
+        trigger_word: The word that stands for the subject.
         trainer: Which trainer.
         block: Slug of the block with the provider's API key.
         schedule: One of `SCHEDULES`, or a cron of five fields.

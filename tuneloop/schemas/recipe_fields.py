@@ -95,7 +95,7 @@ class BaseRecipe(FrozenModel):
 
     @property
     def trigger(self) -> str | None:
-        """The word that calls the subject, None where the trainer knows none."""
+        """The word that stands for the subject, None where the trainer knows none."""
         return getattr(self, "trigger_word", None)
 
     @property
@@ -119,7 +119,7 @@ class AdoptedRecipe(BaseRecipe):
     job_id: str
     """The provider's id of the job."""
     trigger_word: str | None = None
-    """The word that calls the subject."""
+    """The word that stands for the subject."""
 
     @classmethod
     def made_by(cls, recipe: type[BaseRecipe]) -> type[AdoptedRecipe]:

@@ -94,7 +94,7 @@ class BflFinetuneRecipe(BaseRecipe):
     mode: Literal["general", "character", "style", "product"]
     """What the images are of; it decides how they are captioned. general describes the whole image."""
     trigger_word: str = Field(default="TOK", min_length=1)
-    """The rare word that calls the subject; it is put in front of captions that lack it."""
+    """The rare word that stands for the subject; it is put in front of captions that lack it."""
     iterations: int = Field(default=300, ge=100, le=1000)
     """Training iterations, 100 to 1000. The price depends on them."""
     learning_rate: float | None = Field(default=None, ge=0.000001, le=0.005)

@@ -178,7 +178,7 @@ class FluxLoraRecipe(_SegmindRecipe):
     instance_prompt: str = Field(min_length=1)
     """What the images show. Also the caption of images without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
-    """The rare word that calls the subject; it is put in front of captions that lack it."""
+    """The rare word that stands for the subject; it is put in front of captions that lack it."""
     machine_type: Literal["NVIDIA_A100_40GB", "NVIDIA_H100", "NVIDIA_L40S"] = "NVIDIA_A100_40GB"
     """GPU: A100 balanced, H100 fastest, L40S cost-efficient. Not part of the training's identity."""
     advance_parameters: FluxLoraAdvanced = FluxLoraAdvanced()
@@ -234,7 +234,7 @@ class QwenLoraRecipe(_SegmindRecipe):
     instance_prompt: str = Field(min_length=1)
     """What the images show. Also the caption of images without one, unless auto_caption is on."""
     trigger_word: str = Field(min_length=1)
-    """The rare word that calls the subject; it is put in front of captions that lack it."""
+    """The rare word that stands for the subject; it is put in front of captions that lack it."""
     machine_type: Literal["NVIDIA_H100"] = "NVIDIA_H100"
     """GPU; the page names one. Not part of the training's identity."""
     advance_parameters: QwenLoraAdvanced = QwenLoraAdvanced()
