@@ -7,6 +7,9 @@ from pathlib import Path
 from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+REPORTS_PORT = 8789
+"""Where `tuneloop reports --serve` listens, unless told otherwise."""
+
 
 class Settings(BaseSettings):
     """What is set for a whole installation; everything about one model is a deployment's parameter."""

@@ -33,6 +33,17 @@ def test_a_program_that_has_died_is_named_with_its_last_lines(tmp_path: Path) ->
     programs.end_all()
 
 
+def test_program_that_the_others_can_do_without_may_die(tmp_path: Path) -> None:
+    programs = Processes(tmp_path, dict(os.environ))
+    programs.start("talker", "this")
+    with pytest.raises(ProgramFailed):
+        programs.wait_until("talker", lambda: False)
+    programs.check(except_for="talker")
+    with pytest.raises(ProgramFailed):
+        programs.check(except_for="worker")
+    programs.end_all()
+
+
 def test_ending_waits_for_no_one_who_presses_ctrl_c(tmp_path: Path) -> None:
     programs = Processes(tmp_path, dict(os.environ))
     pids = [programs.start(f"sleeper {number}", *SLEEPER) for number in range(2)]

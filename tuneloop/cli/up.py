@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from tuneloop.cli.terminal import say
+from tuneloop.local_server.programs import REPORTS
 from tuneloop.local_server.up import running_project
 from tuneloop.orchestration.deployment_files import deployment_files
 from tuneloop.orchestration.server_address import send_no_events
@@ -32,7 +33,7 @@ def run_up(named_server: str | None) -> None:
         for model in models:
             say(f"Next, in another terminal in this folder: tuneloop run {model}")
         while True:
-            programs.check()
+            programs.check(except_for=REPORTS)
             time.sleep(1)
     say("Stopped. Nothing is lost: `tuneloop up` continues from here.")
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import requests
@@ -66,10 +67,14 @@ class Processes:
         assert self._watcher.stdin is not None  # noqa: S101 - it was opened as a pipe
         print(pid, file=self._watcher.stdin, flush=True)
 
-    def check(self) -> None:
-        """Raise `ProgramFailed`, with the last lines of its output, where a program has ended by itself."""
+    def check(self, *, except_for: str = "") -> None:
+        """Raise `ProgramFailed`, with the last lines of its output, where a program has ended by itself.
+
+        Args:
+            except_for: Name of a program that the others can do without.
+        """
         for name, process in self._started.items():
-            if process.poll() is not None:
+            if name != except_for and process.poll() is not None:
                 raise ProgramFailed(
                     f"{name} has ended by itself ({_how(process.returncode)}); {self._end_of(name)}"
                 )
@@ -92,7 +97,7 @@ class Processes:
     def _end_of(self, name: str) -> str:
         log = self._logs / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
-        return "\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)])
+        return "\n".join([f"see {log}:", *(f"  {line}" for line in lines)])
 
     def end(self, name: str, *, kill: bool = False) -> None:
         """End one program; with `kill` at once and without its children, as a crash would."""
@@ -185,6 +190,13 @@ def responds(url: str) -> bool:
         return requests.get(url, timeout=2).ok
     except requests.RequestException:
         return False
+
+
+def listens(url: str) -> bool:
+    """Return True if somebody listens at a local address, whatever they respond."""
+    parts = urlsplit(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((parts.hostname, parts.port)) == 0
 
 
 def clean_environment(extra: dict[str, str]) -> dict[str, str]:

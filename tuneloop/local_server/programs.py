@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tuneloop.local_server.processes import Processes, responds
+from tuneloop.local_server.processes import Processes, listens, responds
 from tuneloop.orchestration.deploy import WORK_POOL
+
+REPORTS = "reports"
+"""The program that shows a store's pages; nothing else needs it."""
 
 
 def own_temporary_folder(folder: Path) -> dict[str, str]:
@@ -53,14 +56,16 @@ def start_worker(processes: Processes, name: str) -> None:
 
 
 def start_reports(processes: Processes, store_uri: str, url: str) -> None:
-    """Start the server of the pages of a store in a folder, and wait until it responds.
+    """Start the server of the pages of a store in a folder, and wait until it listens.
+
+    A page that it cannot show, such as the list of a damaged store, is no reason to do without it.
 
     Raises:
         ProgramFailed: It did not start.
     """
     port = url.rpartition(":")[2]
-    processes.start("reports", "tuneloop.cli.app", "reports", "--serve", "--port", port, "--store", store_uri)
-    processes.wait_until("reports", lambda: responds(url))
+    processes.start(REPORTS, "tuneloop.cli.app", "reports", "--serve", "--port", port, "--store", store_uri)
+    processes.wait_until(REPORTS, lambda: listens(url))
 
 
 @contextmanager

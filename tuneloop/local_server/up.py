@@ -11,8 +11,9 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from tuneloop.errors import TuneloopError
-from tuneloop.local_server.processes import Processes, free_port
+from tuneloop.local_server.processes import Processes, ProgramFailed, free_port
 from tuneloop.local_server.programs import (
+    REPORTS,
     environment_of,
     own_temporary_folder,
     server_environment,
@@ -24,10 +25,9 @@ from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.project_blocks import save_account_block, save_store_block
 from tuneloop.project.home import forget_account, home_of, kept_account, locked, write_server
-from tuneloop.settings import Settings
+from tuneloop.settings import REPORTS_PORT, Settings
 
 _USUAL_PORT = 4200
-_REPORTS_PORT = 8789
 _LOCAL_STORES = "local-file-system/"
 
 Report = Callable[[str], None]
@@ -44,7 +44,7 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
 
     Raises:
         ConfigurationError: The project runs already, or a file of it has a problem.
-        ProgramFailed: A program did not start.
+        ProgramFailed: The server or the worker did not start.
     """
     home = home_of(project).resolve()
     with ExitStack() as ends:
@@ -75,7 +75,7 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
         for line in deploy_all(project):
             report(line)
         if reports_url is not None:
-            report(_serve_reports(processes, reports_url))
+            report(serve_reports(processes, reports_url))
         yield processes
 
 
@@ -83,15 +83,19 @@ def _reports_url(project: Path) -> str | None:
     """Where the pages of the project's store are to be served; None on S3, or where another server is named."""
     settings = Settings(_env_file=project / ".env")
     ours = settings.store.startswith(_LOCAL_STORES) and settings.reports_url is None
-    return f"http://127.0.0.1:{free_port(_REPORTS_PORT)}" if ours else None
+    return f"http://127.0.0.1:{free_port(REPORTS_PORT)}" if ours else None
 
 
-def _serve_reports(processes: Processes, url: str) -> str:
+def serve_reports(processes: Processes, url: str) -> str:
+    """Start the server of the reports, if it can be had: the rest runs without it. Returns what was done."""
     try:
-        store = open_store(Settings().store)
+        start_reports(processes, open_store(Settings().store).uri, url)
     except TuneloopError as error:  # said by `deploy_all` too, which goes on
-        return f"No reports are shown: {error}"
-    start_reports(processes, store.uri, url)
+        return f"The reports are not served: {error}"
+    except ProgramFailed as error:
+        processes.end(REPORTS)
+        why, _, _ = str(error).partition(":\n")  # without the end of its log
+        return f"The reports are not served: {why}"
     return f"Reports {url}"
 
 
