@@ -53,9 +53,9 @@ def test_document_of_a_store_is_all_that_is_printed(words: tuple[str, ...], tmp_
 
 
 def test_errors_go_to_standard_error_and_no_document_is_printed(tmp_path: Path) -> None:
-    done = in_this_process("check", str(tmp_path / "nowhere"), "--provider", "segmind", "--json")
+    done = in_this_process("check", str(tmp_path), "--provider", "nobody", "--json")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there is no such folder" in done.stderr
+    assert "nobody is not known" in done.stderr
 
 
 def test_document_tells_what_is_wrong_where_the_answer_is_no(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_clean_folder_ends_with_0_and_says_so(folder: Path) -> None:
     done = check_in_a_process(folder, "--provider", "segmind", "--trigger-word", "ROBOX", "--strict")
     assert done.returncode == 0, done.stderr
     assert " ".join(done.stdout.split()).startswith(
-        "Valid, no findings. 12 images, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
+        "Usable, no warnings. 12 images, 12 captions, 0.0 MB; as a zip for segmind (flux-lora) about"
     )
 
 
@@ -131,20 +131,35 @@ def test_zip_that_the_provider_would_fetch_by_itself_is_judged_as_it_is(folder: 
         there = check(url, "--provider", "segmind", "--trigger-word", "TEABOT", "--json")
         here = check(url, "--provider", "bfl", "--trigger-word", "TEABOT")
         shelf.body = zipped({f"images/{name}": data for name, data in files.items()})
-        in_a_folder = check(url, "--provider", "segmind")
+        in_a_folder = check(url, "--provider", "segmind", "--json")
     findings = {one["check"]: one for one in json.loads(there.stdout)["findings"]}
     assert findings.keys() == {"exif-rotation", "trigger-absent"}
     assert "zip again" in findings["exif-rotation"]["remedy"]
     assert "put in front" not in findings["trigger-absent"]["reason"]
-    assert (there.returncode, here.returncode, in_a_folder.returncode) == (0, 0, 2)
+    assert (there.returncode, here.returncode, in_a_folder.returncode) == (0, 0, 1)
     assert "rotated copy" in " ".join(here.stdout.split())
-    assert "is in a folder; zip the images flat" in in_a_folder.stderr
+    (finding,) = json.loads(in_a_folder.stdout)["findings"]
+    assert finding["reason"].endswith("is in a folder")
+    assert finding["remedy"].startswith("zip the images flat")
 
 
-def test_folder_that_is_not_there_is_told(folder: Path) -> None:
-    done = check(folder / "no", "--provider", "bfl")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "there is no such folder; check the path" in done.stderr
+@pytest.mark.parametrize(
+    ("name", "reason", "remedy"),
+    [("no", "there is no such folder", "check the path"), ("bad.zip", "is not a readable zip", "zip it again")],
+)
+def test_dataset_that_cannot_be_opened_is_rejected_with_a_document(
+    folder: Path, name: str, reason: str, remedy: str
+) -> None:
+    (folder / "bad.zip").write_bytes(b"no zip")
+    done = check(folder / name, "--provider", "bfl", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    document = json.loads(done.stdout)
+    (finding,) = document["findings"]
+    assert (document["usable"], finding["check"]) == (False, "not-opened")
+    assert reason in finding["reason"]
+    assert remedy in finding["remedy"]
+    said = check(folder / name, "--provider", "bfl")
+    assert (said.returncode, "Cannot be used, 1 error." in said.stdout) == (1, True)
 
 
 def test_what_many_files_share_is_said_once_in_the_table_and_for_each_file_in_the_json(folder: Path) -> None:

@@ -24,9 +24,9 @@ from tuneloop.cli.terminal import console_for, print_json, progress_bar, shown
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.checks.dataset_checks import by_folder, megabytes
 from tuneloop.datasets.delivery import Delivery
-from tuneloop.datasets.scan import Preflight, preflight
-from tuneloop.errors import ConfigurationError
-from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, warnings_in
+from tuneloop.datasets.scan import Preflight, not_opened, preflight
+from tuneloop.errors import ConfigurationError, DatasetError, DatasetUnavailable
+from tuneloop.schemas.findings import Finding, errors_in, limit_per_check, usability, warnings_in
 from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
 from tuneloop.schemas.shown_text import printable
 
@@ -53,8 +53,13 @@ def check_dataset(
     from tuneloop.providers.registry import recipe_type  # noqa: PLC0415
 
     recipe, console = recipe_type(provider, trainer), console_for(as_json=as_json)
-    with _opened(dataset, recipe) as source:
-        found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
+    try:
+        with _opened(dataset, recipe) as source:
+            found = check_folder(source.folder, recipe, trigger_word, by_provider=source.public is not None)
+    except DatasetUnavailable:
+        raise
+    except DatasetError as caught:
+        found = not_opened(dataset, caught)
     errors, warnings = errors_in(found.findings), warnings_in(found.findings)
     for title, color, findings in (("error", "red", errors), ("warning", "yellow", warnings)):
         if findings:
@@ -160,15 +165,10 @@ def _table(title: str, color: str, findings: tuple[Finding, ...]) -> RenderableT
 
 
 def _summary(found: Preflight, recipe: type[BaseRecipe]) -> str:
-    errors, warnings = len(errors_in(found.findings)), len(warnings_in(found.findings))
-    if errors:
-        more = f", {_number(warnings, 'warning')}" if warnings else ""
-        verdict = f"Invalid: {_number(errors, 'error')}{more}"
-    else:
-        verdict = "Valid, " + (_number(warnings, "warning") if warnings else "no findings")
     sources = f" Images come {by_folder(found.folders)}." if set(found.folders) - {""} else ""
     return (
-        f"{verdict}. {_number(found.images, 'image')}, {_number(found.captions, 'caption')}, "
+        f"{usability(found.findings).capitalize()}. "
+        f"{_number(found.images, 'image')}, {_number(found.captions, 'caption')}, "
         f"{megabytes(found.size_bytes)}; as a zip for {recipe.provider} ({trainer_of(recipe)}) about "
         f"{megabytes(found.zip_bytes)}.{sources}"
     )

@@ -13,7 +13,7 @@ from tuneloop.errors import (
 )
 
 REFUSED = 1
-"""All worked, and the answer is no, or something needs a look."""
+"""All worked, and the answer is no, or something needs attention."""
 USAGE = 2
 """What the command was given is wrong: an argument, a setting, a file."""
 OUTAGE = 3
@@ -31,8 +31,6 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (TimeoutError, OUTAGE),
     (OSError, USAGE),
     (ValueError, USAGE),
-    # A program of ours did not start, or Prefect has lost its server.
-    (RuntimeError, OUTAGE),
 )
 """The first class that an error is of says its code."""
 _TOO_MANY_REQUESTS = 429
@@ -40,12 +38,16 @@ _SERVER_ERROR = 500
 
 
 def exit_code_of(error: Exception) -> int | None:
-    """The code for an error, None for one that nobody foresaw."""
+    """The exit code for an error; None if it is unexpected."""
     import httpx  # noqa: PLC0415 - only where something has gone wrong
 
+    from tuneloop.local_server.processes import ProgramFailed  # noqa: PLC0415 - as above
+
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, httpx.HTTPError):
+        return OUTAGE  # Prefect has lost its server
     if isinstance(error, httpx.HTTPStatusError):
         status = error.response.status_code
         return OUTAGE if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR else REFUSED
-    if isinstance(error, httpx.HTTPError):
+    if isinstance(error, (httpx.HTTPError, ProgramFailed)):
         return OUTAGE
     return next((code for kind, code in _CODES if isinstance(error, kind)), None)

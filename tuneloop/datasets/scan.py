@@ -27,7 +27,7 @@ from tuneloop.schemas.dataset import (
     StoredImage,
     in_digest_order,
 )
-from tuneloop.schemas.findings import Finding, errors_in, warnings_in
+from tuneloop.schemas.findings import Finding, error, errors_in, warnings_in
 from tuneloop.schemas.frozen import FrozenModel
 
 _ERRORS_NAMED = 10
@@ -65,6 +65,16 @@ class Preflight(FrozenModel):
         told = [one.sentence for one in errors[:_ERRORS_NAMED]]
         told += [f"and {len(errors) - _ERRORS_NAMED} more"] if len(errors) > _ERRORS_NAMED else []
         raise DatasetError("\n".join([f"The dataset in {self.source} cannot be used:", *told]))
+
+
+def not_opened(source: str, why: DatasetError) -> Preflight:
+    """What can be told of a dataset that cannot be opened: only why."""
+    reason, _, remedy = str(why).rpartition("; ")
+    finding = error("not-opened", None, reason or remedy, remedy if reason else "name another dataset")
+    return Preflight(
+        findings=(finding,), manifest=None, source=source, files={}, facts={}, folders={}, captions=0,
+        size_bytes=0, zip_bytes=0,
+    )  # fmt: skip
 
 
 def preflight(

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-from tuneloop.errors import DatasetError, ProviderError, ProviderUnavailable, RequestRejected
+from tuneloop.errors import DatasetError, DatasetUnavailable, ProviderError, ProviderUnavailable, RequestRejected
 from tuneloop.http.addresses import check_host
 from tuneloop.http.response import StreamedResponse, content_length
 from tuneloop.http.transport import Transport
@@ -113,7 +113,7 @@ class PublicFile:
                 if on_progress is not None:
                     on_progress(done, size_bytes)
         if size_bytes not in {None, done}:
-            raise DatasetError(f"{self.url}: {done} of {size_bytes} bytes arrived; run again")
+            raise DatasetUnavailable(f"{self.url}: {done} of {size_bytes} bytes arrived; run again")
         return hasher.hexdigest()
 
     def _error(self, status: int) -> ProviderError:

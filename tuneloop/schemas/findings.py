@@ -56,7 +56,7 @@ def usability(findings: Sequence[Finding]) -> str:
     """Whether a dataset can be used, in a few words: `usable, 3 warnings`."""
     errors, warnings = errors_in(findings), warnings_in(findings)
     counts = [
-        f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
+        f"{len(found):,} {what}{'' if len(found) == 1 else 's'}"
         for found, what in ((errors, "error"), (warnings, "warning"))
         if found
     ]
