@@ -138,16 +138,28 @@ def test_reports_are_listed_newest_first_with_where_each_one_opens(
     time.sleep(1)  # S3 tells the time of a writing in seconds
     for name in (*names[1:], "models/robot/reports/latest.html", "models/robot/pages/latest.html"):
         store.create(name, name.encode())
-    listed = json.loads(in_this_process("reports", "--store", store.uri, "--json", **keys).stdout)["reports"]
+    store.create("pages/models.html", b"all models")
+    document = json.loads(in_this_process("reports", "--store", store.uri, "--json", **keys).stdout)
+    assert "pages/models.html" in document["models_page"]
+    assert list(document["champions"]) == ["robot"]
+    assert "models/robot/pages/latest.html" in document["champions"]["robot"]
+    listed = document["reports"]
     assert [item["report"] for item in listed] == [names[2], names[1], names[0]]
     said = in_this_process("reports", "robot", "--store", store.uri, **keys).stdout
     assert said.index("robot, champions: ") < said.index(names[1]) < said.index(names[0])
     assert "hare" not in said
     if store.distant:
         assert requests.get(listed[0]["link"], timeout=LIMIT_S).content == names[2].encode()
-        assert "Of each: anybody who has this link can open it until " in said
+        assert "Each link: anybody who has this link can open it until " in said
         served = in_this_process("reports", "--serve", "--store", store.uri, **keys)
         assert (served.returncode, "needs no server" in served.stderr) == (2, True)
     else:
         assert listed[0]["link"] == store.uri_of(names[2])
-        assert "`tuneloop reports --serve` makes links" in said
+        assert "for a link, run `tuneloop reports --serve`" in said
+
+
+@pytest.mark.parametrize("unused", ["robot", "--json"])
+def test_server_of_all_reports_refuses_what_it_would_ignore(unused: str, tmp_path: Path) -> None:
+    done = in_this_process("reports", "--serve", unused, "--store", tmp_path.as_uri())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--serve shows every page and prints no document; leave out MODEL and --json" in done.stderr

@@ -37,7 +37,7 @@ def test_page_in_a_folder_is_linked_where_its_server_is_named(
 ) -> None:
     path = local_store.uri_of(PAGE)
     unserved = page_link(local_store, PAGE)
-    assert unserved.to_markdown("Open it") == f"Open it: `{path}` (`tuneloop reports --serve` makes links)"
+    assert unserved.to_markdown("Open it") == f"Open it: `{path}` (for a link, run `tuneloop reports --serve`)"
     for named in ("http://127.0.0.1:8789", "http://127.0.0.1:8789/"):
         monkeypatch.setenv("TUNELOOP_REPORTS_URL", named)
         assert page_link(local_store, PAGE).text == f"http://127.0.0.1:8789/{PAGE}"

@@ -22,7 +22,7 @@ from tuneloop.cli.options import (
     TriggerWord,
     named_store,
 )
-from tuneloop.cli.panels import DECIDE, LOOK, SERVE, START, Commands
+from tuneloop.cli.panels import DECIDE, INSPECT, SERVE, START, Commands
 from tuneloop.cli.terminal import say, tell
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.server_address import is_address, send_events, trouble_with_server, use_server
@@ -33,7 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    epilog="Exit codes: 0 done; 1 the answer is no, or needs a look; 2 wrong input; 3 something did not respond.",
+    epilog="Exit codes: 0 done; 1 the answer is no, or something needs attention; 2 wrong input; "
+    "3 something did not respond.",
 )
 
 
@@ -159,7 +160,7 @@ def webhooks(
     serve_webhooks(store or [], credentials or [], host, port)
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(rich_help_panel=INSPECT)
 def check(
     dataset: Annotated[
         str,
@@ -183,7 +184,7 @@ def check(
     sys.exit(not check_dataset(dataset, provider, trainer, trigger_word, strict=strict, as_json=as_json))
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(rich_help_panel=INSPECT)
 def plan(
     file: Annotated[Path, typer.Argument(help="A deployment file, such as deployments/my-model.yaml.")],
     *,
@@ -198,7 +199,7 @@ def plan(
     show_plans(file, as_json=as_json)
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(rich_help_panel=INSPECT)
 def status(store: StoreOrAddress = None, credentials: Accounts = None, *, as_json: Json = False) -> None:
     """List what is in flight, held, or paid and not tracked, and what each model has spent.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,11 @@ import typer
 from rich.console import Console
 
 from tuneloop.cli.options import BY_ADDRESS, Json, Model, Reason, Store, StoreOrAddress, Version, named_store
-from tuneloop.cli.panels import DECIDE, LOOK, USE
+from tuneloop.cli.panels import DECIDE, INSPECT, USE
 from tuneloop.cli.terminal import console_for, print_json, tell
-from tuneloop.errors import ConfigurationError, StoreError
+from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.server_address import is_address, use_server
+from tuneloop.settings import REPORTS_PORT
 
 if TYPE_CHECKING:
     from tuneloop.ledger.ledger import Ledger
@@ -48,7 +48,7 @@ def _read_only_ledger(store: str | None) -> Ledger:
     return Ledger(store_at(store))
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(rich_help_panel=INSPECT)
 def models(
     model: Annotated[str | None, typer.Argument(help="A model's name: its champions, newest first.")] = None,
     store: StoreOrAddress = None,
@@ -68,12 +68,12 @@ def models(
     sys.exit(not readable)
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(rich_help_panel=INSPECT)
 def reports(
     model: Annotated[str | None, typer.Argument(help="A model's name: only its reports.")] = None,
     store: StoreOrAddress = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 8789,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = REPORTS_PORT,
     *,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show the pages of a store in a folder to a browser, until Ctrl-C.")
@@ -84,6 +84,8 @@ def reports(
 
     With --serve: a server of the pages and images of a store in a folder, which shows nothing else.
     """
+    if serve and (model or as_json):
+        raise ConfigurationError("--serve shows every page and prints no document; leave out MODEL and --json")
     opened = _read_only_ledger(store).store
     from tuneloop.cli.reports import serve_reports, show_reports
 
@@ -142,36 +144,11 @@ def review(
 ) -> None:
     """Review an inconclusive gate. The waiting run ends with the same decision."""
     ledger = _ledger(store, emits=True)
-    from tuneloop.evaluation.reports.answer import show_answer
-    from tuneloop.orchestration.events import emit_model_event
-    from tuneloop.registry.models import save_model_page
-    from tuneloop.registry.review import review_model
-    from tuneloop.storage.page_link import page_link
+    from tuneloop.cli.review import review_and_tell
 
-    waiting_run, decision, promotion = review_model(
-        ledger, model, approve=approve, reason=reason, decided_by=_DECIDED_BY, run_id=run or ""
+    review_and_tell(
+        ledger, model, approve=approve, reason=reason, decided_by=_DECIDED_BY, run_id=run or "", as_json=as_json
     )
-    page = save_model_page(ledger, model) if promotion else None
-    document = {
-        "model": model,
-        "run": waiting_run.flow_run,
-        "verdict": decision.verdict,
-        "reason": decision.reason,
-        "version": promotion.number if promotion else None,
-        "report": ledger.store.uri_of(decision.report) if decision.report else None,
-        "page": ledger.store.uri_of(page) if page else None,
-    }
-    if promotion is None or page is None:
-        link = f"Report: {page_link(ledger.store, decision.report).text}" if decision.report else ""
-        lines = [f"{model}: the champion stays.", *filter(None, [link])]
-    else:
-        said = f"{model}: the challenger is champion v{promotion.number} ({decision.reason})."
-        lines = [said, f"Page: {page_link(ledger.store, page).text}"]
-    tell(document, *lines, as_json=as_json)
-    # Its run emits the same, if it still is there: one id, one event.
-    emit_model_event("promoted" if promotion else "rejected", waiting_run, decision, ledger.store)
-    with suppress(StoreError):  # its run shows it too, and some stores let nothing be written twice
-        show_answer(ledger.store, decision)
 
 
 @app.command(rich_help_panel=USE)

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-START, LOOK, DECIDE, USE, SERVE = _PANELS = ("Start", "Look", "Decide", "Use", "Serve")
+START, INSPECT, DECIDE, USE, SERVE = _PANELS = ("Start", "Inspect", "Decide", "Use", "Serve")
 
 
 class Commands(TyperGroup):

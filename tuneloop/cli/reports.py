@@ -23,22 +23,26 @@ _LOCAL = ("127.0.0.1", "localhost")
 
 def show_reports(store: Store, model: str | None, *, as_json: bool) -> None:
     """Print where every report of a store can be opened, or of one model, newest first."""
-    document: list[dict[str, str | None]] = []
-    lines, note = [], ""
+    reports: list[dict[str, str]] = []
+    champions: dict[str, str] = {}
+    lines, models_page, note = [], None, ""
     if model is None and store.exists(MODELS_PAGE):
-        lines.append(f"All models: {page_link(store, MODELS_PAGE).address}")
+        models_page = page_link(store, MODELS_PAGE).address
+        lines.append(f"All models: {models_page}")
     for pages in list_pages(store, model):
         if pages.champions:
-            lines.append(f"{pages.model}, champions: {page_link(store, pages.champions).address}")
+            champions[pages.model] = page_link(store, pages.champions).address
+            lines.append(f"{pages.model}, champions: {champions[pages.model]}")
         for name, written in pages.reports:
             link = page_link(store, name)
-            note = f"Of each: {link.note}." if link.note else ""
+            note = f"Each link: {link.note}." if link.note else ""
             lines.append(f"{pages.model}, {written:%Y-%m-%d %H:%M} UTC: {link.address}")
-            document.append(
+            reports.append(
                 {"model": pages.model, "written": written.isoformat(), "report": name, "link": link.address}
             )
     lines = lines or [f"There are no reports in {store.uri}."]
-    tell({"store": store.uri, "reports": document}, *lines, *filter(None, [note]), as_json=as_json)
+    document = {"store": store.uri, "models_page": models_page, "champions": champions, "reports": reports}
+    tell(document, *lines, *filter(None, [note]), as_json=as_json)
 
 
 def serve_reports(store: Store, host: str, port: int) -> None:
@@ -60,7 +64,7 @@ def serve_reports(store: Store, host: str, port: int) -> None:
         address = f"http://{host}:{listening.getsockname()[1]}"
         say(f"Reports of {store.uri}: {address}")
         if named is None:
-            say(f"Runs link to it where they have TUNELOOP_REPORTS_URL={address}")
+            say(f"To have runs link to it, set TUNELOOP_REPORTS_URL={address} where the flows run.")
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none")
         uvicorn.Server(config).run(sockets=[listening])

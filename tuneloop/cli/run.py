@@ -63,7 +63,7 @@ def _document(model: str, run: FlowRun, page: str | None) -> dict[str, Any]:
         "page": page,
         "state": state.name if state else None,
         "message": state.message if state else None,
-        "asks": _waits_for_an_answer(run),
+        "waits_for_answer": _waits_for_an_answer(run),
     }
 
 
@@ -74,7 +74,7 @@ def _in_words(run: FlowRun) -> str:
     if run.state.is_completed():
         return message or "Completed."
     if name == "Suspended":
-        return f"Waiting, and holding nothing: {message}"
+        return f"Waiting, without occupying the worker. {message}"
     if not run.state.is_final() and name in _QUEUED:
         return _QUEUED[name]
     return f"{name}: {message}".removesuffix(": ")

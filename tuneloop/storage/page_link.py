@@ -51,4 +51,4 @@ def page_link(store: Store, name: str) -> PageLink:
     server = Settings().reports_url
     if server is not None:
         return PageLink(f"{str(server).rstrip('/')}/{name}", "")
-    return PageLink(store.uri_of(name), "`tuneloop reports --serve` makes links")
+    return PageLink(store.uri_of(name), "for a link, run `tuneloop reports --serve`")
