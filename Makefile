@@ -39,7 +39,7 @@ demo: install ## Retrain a sample model three times on an emulated provider (ARG
 
 TEST := $(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
-test: setup browser ## Run the tests, but for what is long by nature (ARGS="tests/datasets -x")
+test: setup ## Run the tests, but for what is long by nature or needs a browser (ARGS="tests/datasets -x")
 	@$(TEST) -m "not long" $(ARGS)
 
 test-all: setup browser ## Run every test

@@ -21,6 +21,8 @@ from tuneloop.schemas.records import Claimed
 from tuneloop.schemas.training import job_name
 from tuneloop.storage.local import LocalDirectory
 
+pytestmark = pytest.mark.long  # a browser and an installation of its own
+
 REASON = "agreed with the studio"
 
 

@@ -22,6 +22,8 @@ from tuneloop.evaluation.reports.report import DecisionReport, page_name
 from tuneloop.schemas.evaluation import EvaluatedImage
 from tuneloop.schemas.plan import EvaluationConfig
 
+pytestmark = pytest.mark.long  # a browser and an installation of its own
+
 PLAN = EvaluationConfig(prompts=PROMPTS[:2], seeds=(1, 2))
 
 

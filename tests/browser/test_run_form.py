@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.pages import Ui
 from tests.browser.runs import Runs, run_record
 from tuneloop.demo.stack import Stack
 from tuneloop.schemas.training import job_name
+
+pytestmark = pytest.mark.long  # a browser and an installation of its own
 
 MAX_HEIGHT_PX = 1800
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
+import pytest
 from playwright.sync_api import expect
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
@@ -14,6 +15,8 @@ from tests.browser.runs import Runs, run_record
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import Progress
 from tuneloop.schemas.training import job_name
+
+pytestmark = pytest.mark.long  # a browser and an installation of its own
 
 
 def report_of(run: UUID) -> UUID:

@@ -19,6 +19,8 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.settings import Settings
 from tuneloop.storage.local import LocalDirectory
 
+pytestmark = pytest.mark.long  # a browser and an installation of its own
+
 MODEL = "close-robot"
 REASON = "the hands are better"
 NEVER_SURE = {"prompts": ["a photo of {trigger}"], "seeds": [1, 2], "gate": {"margin": 1.0, "max_copies": 2}}

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 from prefect.events.worker import EventsWorker
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
 
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
@@ -34,8 +38,10 @@ _NUMBERS = itertools.count(1)
 def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One installation for the whole folder: every test has a model and images of its own."""
     folder = tmp_path_factory.mktemp("installation")
-    # A heartbeat would keep every run that is started in this process for a second more.
-    quick = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    # A heartbeat would keep every run that is started in this process for a second more; this server wants no tokens.
+    quick = temporary_settings(
+        updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False}
+    )
     with (
         chdir(pytestconfig.rootpath),
         running_stack(folder, "local", server_python=SERVER_PYTHON) as running,

@@ -201,7 +201,7 @@ def test_refusal_whose_look_fails_leaves_the_claim_standing(
         return shown
 
     bent.bend_list = only_once
-    with pytest.raises(AmbiguousSubmit, match="was refused"):
+    with pytest.raises(AmbiguousSubmit, match="was rejected"):
         submit(ledger, bent, order)
     assert states(ledger, order) == ["claimed"]
 
