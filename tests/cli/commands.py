@@ -10,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from prefect.events.worker import EventsWorker
 
 from tests.waiting import LIMIT_S
 from tuneloop.cli.app import main
@@ -51,6 +52,8 @@ def in_this_process(*arguments: str, **environment: str) -> subprocess.Completed
     out, err, code = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["tuneloop", *arguments])
+        # A command waits until its events are sent; those of other tests may be for a server that is gone.
+        patch.setattr(EventsWorker, "_instances", {})
         for name, value in environment.items():
             patch.setenv(name, value)
         try:

@@ -38,7 +38,7 @@ _NUMBERS = itertools.count(1)
 def stack(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One installation for the whole folder: every test has a model and images of its own."""
     folder = tmp_path_factory.mktemp("installation")
-    # A heartbeat would keep every run that is started in this process for a second more; this server wants no tokens.
+    # A heartbeat would keep every run in this process for a second more; and this server wants no tokens.
     quick = temporary_settings(
         updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False}
     )
