@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from typing import get_args
 
 import pytest
 import requests
@@ -8,6 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneloop.emulator import EmulatorControl
+from tuneloop.orchestration.approvals import (
+    LostJobResolution,
+    PromotionReview,
+    SubmitApproval,
+    SubmitResolution,
+)
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.redaction import EXCERPT_LIMIT, excerpt, redact
 
@@ -28,6 +35,15 @@ def test_key_at_the_cut_of_an_excerpt_is_not_shown_in_part(before: str) -> None:
 
 def test_a_secret_of_any_form_is_taken_out() -> None:
     assert redact("key is hunter2, really", ("hunter2",)) == "key is …, really"
+
+
+@pytest.mark.parametrize("form", [SubmitApproval, SubmitResolution, LostJobResolution, PromotionReview])
+def test_reason_in_a_form_loses_its_keys_and_signatures(
+    form: type[SubmitApproval | SubmitResolution | LostJobResolution | PromotionReview],
+) -> None:
+    decision = get_args(form.model_fields["decision"].annotation)[0]
+    answer = form.model_validate({"decision": decision, "reason": f"see {SIGNED} with SG_0123456789abcdef"})
+    assert answer.reason == "see https://bucket.s3.amazonaws.com/a/b.zip?… with …"
 
 
 def test_excerpt_holds_nothing_that_a_terminal_obeys() -> None:

@@ -248,6 +248,17 @@ def test_reason_counts_once_however_often_it_is_said(ledger: Ledger, run: RunRec
     assert wishing(run, ledger, "seven fingers", 4).attempt == 3
 
 
+def test_reason_with_a_signed_link_is_kept_without_its_signature_and_counts_once(
+    ledger: Ledger, run: RunRecord
+) -> None:
+    ended(ledger, run)
+    said = "six fingers: https://bucket.example.org/a.png?X-Amz-Signature=0123abcd, look"
+    first = wishing(run, ledger, said, 1)
+    assert (first.attempt, first.retrain_reason) == (2, "six fingers: https://bucket.example.org/a.png?… look")
+    assert wishing(run, ledger, said, 1) == first
+    assert wishing(run, ledger, said.replace("0123abcd", "4567cdef"), 2).retrain_reason is None
+
+
 def test_of_two_runs_that_say_the_same_at_once_one_counts(ledger: Ledger, run: RunRecord) -> None:
     ended(ledger, run)
     wishes = [

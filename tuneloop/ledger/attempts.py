@@ -8,6 +8,7 @@ from tuneloop.clock import now
 from tuneloop.errors import ObjectNotFound
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
+from tuneloop.redaction import redact
 from tuneloop.schemas.records import (
     ENDS,
     UNPAID_FAILURES,
@@ -38,7 +39,7 @@ def requested_attempt(ledger: Ledger, key: str, reason: str | None, flow_run: st
         The attempt, and the reason to train an unchanged dataset again where it counts: not where another run has
         applied it.
     """
-    words = " ".join((reason or "").split())
+    words = redact(" ".join((reason or "").split()))
     counted = _counted(ledger, key, words) if words else None
     if counted is None:
         return choose_attempt(ledger, key, words or None), words or None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Literal
+from typing import Annotated, Literal
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.input import RunInput
 from prefect.input.run_input import Keyset, keyset_from_base_key
 from prefect.logging import get_run_logger
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import ProviderError, RequestRejected, TrainingOnHold
@@ -21,6 +21,7 @@ from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_model_event, label_run
 from tuneloop.orchestration.suspend import cannot_suspend, read_form_answer, suspend_with_form
 from tuneloop.providers.base import Provider
+from tuneloop.redaction import redact
 from tuneloop.registry.promotions import IN_PREFECT, MAX_REASON_LENGTH
 from tuneloop.schemas.records import Abandoned, Decision, Held, HeldKind, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
@@ -34,12 +35,16 @@ _RETRY = "try again: search once more"
 _RETRAIN = "train again: the next run pays for a new attempt"
 _APPROVE = "approve: promote the challenger"
 
+_Reason = Annotated[
+    str, Field(min_length=1, description="Why. It is kept in the training's record."), AfterValidator(redact)
+]
+
 
 class SubmitApproval(RunInput):
     """Asked where nothing was sent: over a limit, or after too many failures."""
 
     decision: Literal["approve: submit it", "reject: abandon it"]
-    reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+    reason: _Reason
 
 
 class SubmitResolution(RunInput):
@@ -47,7 +52,7 @@ class SubmitResolution(RunInput):
 
     decision: Literal["it is there: this is its id", "it is not there: submit it again", "reject: abandon it"]
     job_id: str = Field(default="", description="The provider's id of the job, if it is there.")
-    reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+    reason: _Reason
 
 
 class LostJobResolution(RunInput):
@@ -58,14 +63,14 @@ class LostJobResolution(RunInput):
         "reject: abandon it",
         "train again: the next run pays for a new attempt",
     ]
-    reason: str = Field(min_length=1, description="Why. It is kept in the training's record.")
+    reason: _Reason
 
 
 class PromotionReview(RunInput):
     """Asked where the gate is undecided."""
 
     decision: Literal["approve: promote the challenger", "reject: keep the champion"]
-    reason: str = Field(
+    reason: Annotated[str, AfterValidator(redact)] = Field(
         pattern=r"\S", max_length=MAX_REASON_LENGTH, description="Why. It is kept in the record of the decision."
     )
 
