@@ -166,6 +166,31 @@ def test_undecided_says_that_a_person_is_asked(world: World, evidence: DecisionR
     assert f'tuneloop review robot --store {evidence.run.store} --approve --reason "…"' in text
 
 
+@pytest.mark.parametrize(
+    ("verdict", "first", "weights", "words"),
+    [
+        ("promote", False, True, "Promoted as v4. Without --version, commands use the current champion."),
+        ("reject", False, True, "This challenger was not promoted; its weights stay in the store."),
+        ("reject", False, False, "use the current champion. This challenger was not promoted."),
+        ("reject", True, True, "no champion yet: these commands work once one is promoted."),
+        ("undecided", True, False, "is promoted. This challenger becomes champion v1 if you approve it."),
+    ],
+)
+def test_box_of_commands_says_which_model_they_use(
+    world: World, evidence: DecisionReport, verdict: str, first: bool, weights: bool, words: str
+) -> None:
+    page = write_page(
+        world.store,
+        dataclasses.replace(
+            evidence,
+            result=evidence.result.model_copy(update={"verdict": verdict}),
+            champion_history=() if first else evidence.champion_history,
+            collected=evidence.collected if weights else evidence.collected.model_copy(update={"weights": None}),
+        ),
+    )
+    assert words in Outline(page).text
+
+
 def test_scores_that_had_no_say_are_told_so(world: World, evidence: DecisionReport) -> None:
     assert "The scores had no say" not in write_page(world.store, evidence)
     fallen = dataclasses.replace(evidence, result=evidence.result.model_copy(update={"by_thresholds": True}))
@@ -221,11 +246,11 @@ def test_page_says_what_changed_what_it_cost_and_where_it_comes_from(
 def test_unknown_price_is_said(world: World, evidence: DecisionReport) -> None:
     unknown = Outline(write_page(world.store, dataclasses.replace(evidence, cents=None))).text
     fields = "spending.dollars_per_training and spending.dollars_per_image"
-    line = f"No price is known: to see what it costs, set {fields} in "
+    line = f"Price unknown: to see the cost, set {fields} in "
     assert unknown.count(f"{line}{evidence.run.credentials}.") == 1
     assert "not known" not in unknown
     known = dataclasses.replace(evidence, cents_per_image=1)
-    assert "No price is known" not in write_page(world.store, known)
+    assert "Price unknown" not in write_page(world.store, known)
 
 
 @pytest.mark.parametrize(("cents", "words"), [(6, "$0.06"), (100, "$1.00"), (0.25, "$0.0025"), (1.5, "$0.015")])

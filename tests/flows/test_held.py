@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
@@ -247,7 +248,7 @@ def lost_weights(wish: dict[str, Any], emulator: EmulatorControl, ledger: Ledger
     training = TrainingLog(ledger, work.key, 1)
     for _ in range(3):
         note_failed_try(ledger, trained)
-    assert hold_if_lost(training, "there is no such file") is not None
+    assert hold_if_lost(training, "there is no *such* file") is not None
     with get_client(sync_client=True) as client:
         client.resume_flow_run(run)
     wait_until("it asks", lambda: look(run).state_details.run_input_keyset is not None)
@@ -258,6 +259,10 @@ def test_lost_weights_are_asked_about_and_fetched_when_a_person_says_try_again(
     wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
 ) -> None:
     run = lost_weights(wish, emulator, ledger)
+    dry_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_of(here({**wish, "dry_run": True}))]))
+    with get_client(sync_client=True) as client:
+        [plan] = client.read_artifacts(artifact_filter=dry_run)
+    assert r"there is no \*such\* file" in (plan.description or ""), "Prefect shows it as markdown"
     _, form = question_of(run)
     assert form["properties"]["decision"]["enum"] == [
         "try again: search once more",

@@ -116,7 +116,7 @@ def artifacts_of(run: UUID, kind: str) -> list[str]:
         found = [item for item in client.read_artifacts(artifact_filter=which) if item.type != "result"]
     assert {item.key for item in found} == {f"{known}-talkative" for known in ("report", "dataset", "progress")}
     return [
-        re.sub(r" \(no copies.*|, [\d.]+ images/s", "", item.description or "")
+        re.sub(r" \\\(no copies.*|, [\d.]+ images/s", "", item.description or "")
         for item in found
         if item.key == f"{kind}-talkative"
     ]

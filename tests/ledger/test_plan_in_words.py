@@ -44,7 +44,7 @@ def test_plan_says_what_judging_would_cost(action: Action, cents: float | None, 
 def test_one_line_says_which_setting_is_missing_and_none_where_nothing_is_paid() -> None:
     said = plan("train", None).model_copy(update={"cents": None})
     rows = [line for line in plan_markdown(said).splitlines() if "price" in line]
-    wanted = "no price is known: to see what it costs, set "
+    wanted = "price unknown: to see the cost, set "
     settings = r"spending.dollars\_per\_training and spending.dollars\_per\_image in segmind-credentials/default"
     assert rows == [f"| prices | {wanted}{settings} |"]
     assert plan("train", 6.0).missing_prices is None

@@ -24,7 +24,7 @@ from tuneloop.schemas.dataset import PublicDataset, Sha256
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord, Visibility
-from tuneloop.schemas.shown_text import in_markdown, visible
+from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.training import TrainingIdentity
 
 _NAMES_SHOWN = 20
@@ -136,7 +136,7 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
 def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = build_plan(ctx, request)
-    summary = visible(plan.summary)
+    summary = in_markdown(plan.summary)
     create_markdown_artifact(key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=summary)
     return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.summary}")
 

@@ -42,6 +42,7 @@ from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation, GateResult
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import Collected, Decision, Promotion, RunRecord, Submitted
+from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import Purpose, SpendingLimits
 from tuneloop.schemas.training import Submission, job_name
 from tuneloop.storage.page_link import page_link
@@ -207,7 +208,7 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     # Only what is shown holds the link: on S3 it is signed.
     shown = markdown.replace(f"`{ctx.store.uri_of(name)}`", link.to_markdown("the report's page"), 1)
     outcome = f"promoted: champion v{against + 1}" if evidence.result.verdict == "promote" else evidence.outcome
-    description = f"{outcome.capitalize()}. {evidence.result.reason}"
+    description = in_markdown(f"{outcome.capitalize()}. {evidence.result.reason}")
     create_markdown_artifact(key=f"report-{evidence.run.model}", markdown=shown, description=description)
     return name
 

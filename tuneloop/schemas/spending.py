@@ -50,9 +50,7 @@ def missing_prices(credentials: str, cents: int | None, cents_per_image: float |
     missing = [name for name, price in prices.items() if price is None]
     if not missing:
         return None
-    return (
-        f"no price is known: to see what it costs, set spending.{' and spending.'.join(missing)} in {credentials}"
-    )
+    return f"price unknown: to see the cost, set spending.{' and spending.'.join(missing)} in {credentials}"
 
 
 class Purpose(NamedTuple):
