@@ -8,12 +8,12 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState, DoNothing
+from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.orchestration.notices import ANY_RUN, OUR_FLOWS, PREFIX, notices
+from tuneloop.orchestration.notices import ANY_RUN, OUR_FLOWS, notices
 
 _ZOMBIE_AFTER = timedelta(minutes=10)
 """More than three heartbeats: a shorter window has called living runs dead."""
@@ -29,14 +29,13 @@ _SIGNS_OF_LIFE = {
 def create_automations(notify: str | None = None) -> list[str]:
     """Create or renew the automations that belong to every installation. Returns their names.
 
-    `notify` is the slug of a notification block, such as `slack-webhook/alerts`; without one there are no notices
-    beside those that the user has made something of. Raises `ConfigurationError` where there is no such block.
+    `notify` is the slug of a notification block, such as `slack-webhook/alerts`; without one there are no notices.
+    Raises `ConfigurationError` where there is no such block.
     """
     with get_client(sync_client=True) as client:
         wanted = [*(notices(_notification_block(client, notify)) if notify else ()), _zombies(), _crashed()]
         for automation in wanted:
             _create_or_renew(client, automation)
-        _delete_idle_notices(client)
     return [automation.name for automation in wanted]
 
 
@@ -54,7 +53,7 @@ def _of_runs(posture: Posture, expect: set[str], **options: Any) -> EventTrigger
 def _zombies() -> AutomationCore:
     """A run whose process went away with its worker stays Running for ever, unless its heartbeat is missed."""
     return AutomationCore(
-        name="tuneloop: call runs without heartbeat crashed",
+        name="tuneloop: mark runs without a heartbeat as crashed",
         description="Marks a Tuneloop run without a heartbeat as Crashed. Made by `tuneloop automations`.",
         trigger=_of_runs(
             Posture.Proactive,
@@ -96,13 +95,6 @@ def _create_or_renew(client: SyncPrefectClient, wanted: AutomationCore) -> None:
     client.update_automation(present[0].id, wanted.model_copy(update={"enabled": present[0].enabled}))
     for duplicate in present[1:]:
         client.delete_automation(duplicate.id)
-
-
-def _delete_idle_notices(client: SyncPrefectClient) -> None:
-    """Delete the notices that earlier versions made to do nothing, until somebody gave them an action."""
-    for automation in client.read_automations():
-        if automation.name.startswith(PREFIX) and all(isinstance(each, DoNothing) for each in automation.actions):
-            client.delete_automation(automation.id)
 
 
 def _notification_block(client: SyncPrefectClient, slug: str) -> UUID:

@@ -11,7 +11,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 
-PREFIX = "tuneloop: notify "
+_PREFIX = "tuneloop: notify "
 """How the name of each begins."""
 OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": ["retrain-model", "continue-training"]}
 ANY_RUN = {"prefect.resource.id": ["prefect.flow-run.*"]}
@@ -37,12 +37,20 @@ _NOTICES = (
     _Notice("model.needs-review", "needs review", "The gate is inconclusive about {job}: {reason}"),
     _Notice("training.held", "on hold", "Training {job} at {account} is on hold until you answer: {reason}"),
     _Notice("training.failed", "failed", "Training {job} at {account} has failed: {reason}"),
-    _Notice("training.overdue", "overdue", "Training {job} at {account} takes unusually long, check the console."),
+    _Notice(
+        "training.overdue",
+        "overdue",
+        "Training {job} at {account} is taking unusually long; check the provider's console.",
+    ),
     _Notice("training.lost", "lost", "The job or weights of {job} at {account} cannot be fetched: {reason}"),
-    _Notice("training.revived", "revived", "Training {job} at {account} runs again after it had ended badly."),
+    _Notice(
+        "training.revived",
+        "revived",
+        "Training {job} at {account} is running again after it was reported as failed.",
+    ),
     _Notice("training.unknown-status", "unknown status", "Training {job} at {account}: {reason}"),
     _Notice("run.stuck", "stuck", "A run does not go on by itself: {reason}"),
-    _Notice("account.unreachable", "not reachable", "{account} could not be reached since {since}: {reason}"),
+    _Notice("account.unreachable", "not reachable", "{account} has not been reachable since {since}: {reason}"),
 )
 
 
@@ -55,7 +63,7 @@ def _notice(block: UUID, item: _Notice) -> AutomationCore:
     fields = ("job", "account", "since", "reason")
     sentence = item.sentence.format(**{name: f"{{{{ event.payload.{name} }}}}" for name in fields})
     return _automation(
-        f"{PREFIX}on {item.event.rpartition('.')[2]}",
+        f"{_PREFIX}on {item.event.rpartition('.')[2]}",
         EventTrigger(expect={f"tuneloop.{item.event}"}, posture=Posture.Reactive, threshold=1),
         _sent(block, f"{{{{ event.payload.model or event.payload.account }}}}: {item.what}", sentence + _LINKS),
     )
@@ -73,7 +81,7 @@ def _failed_run(block: UUID) -> AutomationCore:
     )
     model = "{{ flow_run.parameters.model or event.resource.name }}"
     sentence = "{{ event.resource['prefect.state-message']|truncate(600) }}"
-    return _automation(f"{PREFIX}on failed run", trigger, _sent(block, f"{model}: run failed", sentence + _LINKS))
+    return _automation(f"{_PREFIX}on failed run", trigger, _sent(block, f"{model}: run failed", sentence + _LINKS))
 
 
 def _sensor_silent(block: UUID) -> AutomationCore:
@@ -92,7 +100,9 @@ def _sensor_silent(block: UUID) -> AutomationCore:
         "runs are not resumed: is a worker up, and its schedule switched on? `tuneloop status` says which."
     )
     return _automation(
-        f"{PREFIX}when the sensor stops polling", trigger, _sent(block, "Tuneloop: trainings not polled", sentence)
+        f"{_PREFIX}when the sensor stops polling",
+        trigger,
+        _sent(block, "Tuneloop: trainings not polled", sentence),
     )
 
 
