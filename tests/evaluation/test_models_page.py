@@ -4,7 +4,7 @@ from tests.evaluation.evidence import World
 from tests.evaluation.hostile import HOSTILE
 from tests.evaluation.overview import overview_of
 from tests.evaluation.test_promotion_page import Outline
-from tuneloop.evaluation.reports.models_page import write_models_in_short, write_models_page
+from tuneloop.evaluation.reports.models_page import Question, write_models_in_short, write_models_page
 
 
 def test_models_are_shown_with_what_waits_for_an_answer_first(world: World) -> None:
@@ -46,9 +46,18 @@ def test_images_beyond_the_pages_share_are_left_out_and_all_models_stay(world: W
 
 def test_hostile_reasons_are_only_text(world: World) -> None:
     overview = overview_of(len(HOSTILE))
-    odd = [each.model_copy(update={"reason": text}) for each, text in zip(overview.models, HOSTILE, strict=False)]
-    page = write_models_page(world.store, overview.model_copy(update={"models": tuple(odd)}), {})
-    assert not any(tag[0] in {"script", "svg"} for tag in Outline(page).tags)
-    short = write_models_in_short(overview.model_copy(update={"models": tuple(odd)}), "")
+    shown = [model for model in overview.models if model.number and model.outcome][: len(HOSTILE)]
+    odd = [
+        model.model_copy(
+            update={"reason": text, "questions": (Question(what="needs review", reason=text, address=None),)}
+        )
+        for model, text in zip(shown, HOSTILE, strict=True)
+    ]
+    overview = overview.model_copy(update={"models": tuple(odd)})
+    page = write_models_page(world.store, overview, {})
+    outline = Outline(page)
+    assert outline.text.count("<script>window.hacked = 1</script>") == 4, "two texts, each twice"
+    assert not any(tag[0] in {"script", "svg"} for tag in outline.tags)
+    short = write_models_in_short(overview, "")
     assert "<script" not in short
     assert "](http://127.0.0.1:1/p.png)" not in short

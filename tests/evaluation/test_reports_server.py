@@ -32,6 +32,8 @@ def store(tmp_path: Path) -> LocalDirectory:
         "models/robot/reports/a-vs0001.md": b"# robot",
         "trainings/k/0001.json": b"{}",
         "weights/robot/w.safetensors": b"weights",
+        "models/notes.html": b"of nobody",
+        "models/Robot_v2/reports/odd.html": b"of no model",
         "renders/job/seed1.png": PNG,
         TRAINING_IMAGE: PNG,
         f"images/{'b' * 64}": b"<script>",
@@ -88,11 +90,13 @@ def test_pages_and_the_images_that_they_link_to_are_shown_as_what_they_are(serve
     }
 
 
-def test_first_page_links_to_every_report_and_to_the_champions(server: tuple[str, int]) -> None:
+def test_first_page_links_to_every_report_and_to_the_champions_and_not_to_strays(server: tuple[str, int]) -> None:
     status, page = _get(server, "/")
     assert status == 200
     assert f'href="{PAGE}"' in page
     assert 'href="models/robot/pages/0001.html"' in page
+    assert "notes" not in page
+    assert "Robot_v2" not in page
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
-from prefect.states import Completed, Crashed, Scheduled
+from prefect.states import Completed, Crashed, Pending, Scheduled
 
 from tests.flows.bill import Bill
 from tests.flows.runs import SENSOR, here, look, no_worker, sensor_paused, start, tick, wait_for
@@ -109,10 +109,12 @@ def test_older_idle_ticks_are_deleted_and_others_stay(stack: Stack, ledger: Ledg
         old_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=6))
         old_busy = made_sensor_run(Completed(name="Completed"), timedelta(minutes=6))
         young_idle = made_sensor_run(Completed(name="Idle"), timedelta(minutes=1))
+        # Prefect itself calls a run so that waits for a worker. Here it is one that no worker takes.
+        old_waiting = made_sensor_run(Pending(name="Late"), timedelta(minutes=6))
     # The tick that starts here, or the schedule's own if that is younger and this one leaves to it.
     start({}, SENSOR)
     wait_until("the old idle one is deleted", lambda: old_idle not in left_of(old_idle))
-    assert left_of(old_busy, young_idle) == {old_busy, young_idle}
+    assert left_of(old_busy, young_idle, old_waiting) == {old_busy, young_idle, old_waiting}
     del stack
 
 

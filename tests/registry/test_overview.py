@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.registry.conftest import Champion, promotion_of, run_of
 from tests.registry.test_rollback import win
 from tuneloop.clock import now
 from tuneloop.datasets.store import manifest_name
+from tuneloop.errors import StoreUnavailable
 from tuneloop.evaluation.render import image_stem
 from tuneloop.evaluation.reports.models_page import write_models_page
 from tuneloop.ledger.accounts import remember_origin
@@ -26,6 +28,8 @@ from tuneloop.schemas.spending import Reservation, window_of
 from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local import LocalDirectory
 
+STORE = "s3-bucket/loras"
+
 
 def test_champion_last_decision_and_open_question_of_each_model_are_read(
     ledger: Ledger, champion: Champion
@@ -36,15 +40,38 @@ def test_champion_last_decision_and_open_question_of_each_model_are_read(
     champion("c", "put-back"), champion("d", "put-back")
     roll_back(ledger, "put-back", 1, "six fingers", "a person")
     assert ledger.write_promotion(promotion_of("b", "a-gap", 2))
-    gap, back, robot = read_overview(ledger, now()).models
+    gap, back, robot = read_overview(ledger, STORE, now()).models
     assert "has a gap" in str(gap.problem)
     assert (back.number, back.outcome, back.reason, back.questions) == (3, "rolled back", "six fingers", ())
     assert (robot.number, robot.outcome, robot.report) == (1, "undecided", "models/robot/reports/b.html")
-    assert [each.command for each in robot.questions] == ['tuneloop review robot --approve --reason "…"']
+    assert [each.command for each in robot.questions] == [
+        'tuneloop review robot --store s3-bucket/loras --approve --reason "…"'
+    ]
 
     # Against another champion there is nothing to answer any more.
     champion("e", "robot")
-    assert read_overview(ledger, now()).models[-1].questions == ()
+    assert read_overview(ledger, STORE, now()).models[-1].questions == ()
+
+
+def test_what_is_no_model_is_left_out(ledger: Ledger, champion: Champion) -> None:
+    champion("a", "robot")
+    for name in ("models/notes.txt", "models/notes", "models/Robot_v2/x", "models/Robot_v2/reports/x.html"):
+        assert ledger.store.create(name, b"a stray")
+    assert [model.model for model in read_overview(ledger, STORE, now()).models] == ["robot"]
+
+
+class _Away(LocalDirectory):
+    """Lists its names, and does not respond after that."""
+
+    def read(self, name: str) -> bytes:
+        raise StoreUnavailable(f"{name} is away")
+
+
+def test_store_that_is_away_is_no_problem_of_its_models(tmp_path: Path) -> None:
+    ledger = Ledger(_Away(tmp_path))
+    assert ledger.write_promotion(promotion_of("a", "robot", 1))
+    with pytest.raises(StoreUnavailable):
+        read_overview(ledger, STORE, now())
 
 
 def test_spending_of_the_month_is_read_by_account(ledger: Ledger) -> None:
@@ -56,7 +83,7 @@ def test_spending_of_the_month_is_read_by_account(ledger: Ledger) -> None:
             cents=400, day=today, trainings_by_day={today: number}, cents_so_far=400 * number,
         )  # fmt: skip
         ledger.create_record(f"budget/{account.slug}/{window_of(today):%Y-%m-%d}/{number:04d}.json", slot)
-    [spent] = read_overview(ledger, now()).spending
+    [spent] = read_overview(ledger, STORE, now()).spending
     assert (spent.account, spent.trainings, spent.cents) == ("segmind.default", 2, 800)
     assert spent.ends == window_of(today) + timedelta(days=30)
 
@@ -78,7 +105,7 @@ def test_page_of_two_hundred_models_with_images_is_below_two_megabytes(
             "model": f"robot-{number:03d}", "plan": plan, "dataset_digest": manifest.digest, "reason": 80 * "why ",
         }  # fmt: skip
         assert ledger.write_promotion(first.model_copy(update=changes))
-    overview = read_overview(ledger, now())
+    overview = read_overview(ledger, STORE, now())
     images = thumbnails(ledger, overview, {"robot-000/1": "data:image/jpeg;base64,AA"})
     assert images.pop("robot-000/1") == "data:image/jpeg;base64,AA", "what is known is not made again"
     by_model = {name.partition("/")[0]: address for name, address in images.items()}

@@ -9,6 +9,8 @@ from itertools import islice
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
@@ -19,12 +21,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
+from prefect.events import Event
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter
 from prefect.utilities.urls import url_for
 from pydantic import Field
 
-from tuneloop.errors import ObjectNotFound
+from tuneloop.errors import ObjectNotFound, StoreError, StoreUnavailable, TuneloopError
 from tuneloop.evaluation.reports.models_page import (
     MODELS_PAGE,
     ModelsOverview,
@@ -38,6 +41,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.events import ASKING
 from tuneloop.orchestration.run_queries import paged, read_runs
+from tuneloop.orchestration.started_runs import RETRAIN_FLOW, RETRAINING_FLOWS
 from tuneloop.registry.overview import read_overview, thumbnails
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.frozen import FrozenModel
@@ -45,12 +49,15 @@ from tuneloop.schemas.records import Held, RunRecord
 from tuneloop.storage.page_link import page_link
 
 _STATE = "pages/models.json"
-_CHANGES = ("tuneloop.", *(f"prefect.flow-run.{name}" for name in ("Cached", "Failed", "Suspended", "Cancelled")))
+_STATES = ("Cached", "Failed", "Crashed", "Suspended", "Cancelled")
+_CHANGES = ("tuneloop.", *(f"prefect.flow-run.{name}" for name in _STATES))
 """Events that may change what the page shows, by how their names begin."""
 _LOOKED_BACK = timedelta(minutes=3)
 """Before the last tick: an event is sent late, and a tick that has failed is made good."""
+_MOST_EVENTS = 50
+"""As many as the server returns at a time; of more, one is taken to be ours."""
 _MOST_RUNS = 400
-_RETRAINING = FlowFilter(name=FlowFilterName(any_=["retrain-model"]))
+_RETRAINING = FlowFilter(name=FlowFilterName(any_=[RETRAIN_FLOW]))
 
 
 class _Shown(FrozenModel):
@@ -65,17 +72,27 @@ def may_have_changed(client: SyncPrefectClient, previous: datetime | None, at: d
 
     Each day counts as a change, for the page shows ages.
     """
-    if previous is None or previous.date() < at.date():
+    if previous is None or (since := previous - _LOOKED_BACK).date() < at.date():
         return True
     which = EventFilter(
-        occurred=EventOccurredFilter(since=previous - _LOOKED_BACK, until=at),
+        occurred=EventOccurredFilter(since=since, until=at),
         event=EventNameFilter(prefix=list(_CHANGES)),
     )
-    return bool(client.read_events(which, limit=1).events)
+    found = client.read_events(which, limit=_MOST_EVENTS)
+    return found.next_page is not None or any(_is_ours(event) for event in found.events)
+
+
+def _is_ours(event: Event) -> bool:
+    """Return False if an event is of another project's run. A flow that users wrote of our stages may ask too."""
+    if event.event.startswith("tuneloop.") or event.event.endswith(".Suspended"):
+        return True
+    return any(flow.name in RETRAINING_FLOWS for flow in event.resources_in_role["flow"])
 
 
 def update_models_page(client: SyncPrefectClient, ledger: Ledger, slug: str, key: str, at: datetime) -> bool:
     """Write a store's page and its artifact, if they would show something else. Returns whether they do.
+
+    Where the store lets nothing be written twice, the artifact alone keeps up, and is compared.
 
     Args:
         client: Client of the Prefect server.
@@ -84,19 +101,32 @@ def update_models_page(client: SyncPrefectClient, ledger: Ledger, slug: str, key
         key: Key of the artifact.
         at: Now.
     """
-    overview = _with_runs(client, ledger, slug, read_overview(ledger, at), at)
-    shown = _read_shown(ledger)
-    if shown.digest == overview.digest:
+    overview = _with_runs(client, ledger, slug, read_overview(ledger, slug, at), at)
+    shown, alone = _read_shown(ledger), write_models_in_short(overview, "")
+    if shown.digest == overview.digest or _newest_artifact(client, key) == alone:
         return False
     images = thumbnails(ledger, overview, shown.thumbnails)
     by_model = {name.partition("/")[0]: address for name, address in images.items() if address}
-    ledger.store.rewrite(MODELS_PAGE, write_models_page(ledger.store, overview, by_model).encode())
+    page = write_models_page(ledger.store, overview, by_model).encode()
+    try:
+        ledger.store.rewrite(MODELS_PAGE, page)
+    except StoreUnavailable:
+        raise
+    except StoreError:
+        create_markdown_artifact(key=key, markdown=alone, description=overview.summary)
+        return True
     link = page_link(ledger.store, MODELS_PAGE).to_markdown("Open the page of all models")
     create_markdown_artifact(key=key, markdown=write_models_in_short(overview, link), description=overview.summary)
     # Last: a tick that dies before this does it all again.
     state = _Shown(digest=overview.digest, thumbnails=images)
     ledger.store.rewrite(_STATE, state.model_dump_json().encode())
     return True
+
+
+def _newest_artifact(client: SyncPrefectClient, key: str) -> object:
+    of_key = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    found = client.read_artifacts(artifact_filter=of_key, sort=ArtifactSort.CREATED_DESC, limit=1)
+    return found[0].data if found else None
 
 
 def _read_shown(ledger: Ledger) -> _Shown:
@@ -172,10 +202,15 @@ def _questions(client: SyncPrefectClient, ledger: Ledger) -> Iterator[tuple[str,
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"])),
     )
     for asks in islice(read_runs(client, which), _MOST_RUNS):
-        # A run that continues another one asks in its place.
-        run = ledger.run(str(asks.parameters.get("flow_run") or asks.id))
-        if run is not None:
-            yield run.model, _question(ledger, run, asks)
+        try:
+            # A run that continues another one asks in its place.
+            run = ledger.run(str(asks.parameters.get("flow_run") or asks.id))
+            if run is not None:
+                yield run.model, _question(ledger, run, asks)
+        except StoreUnavailable:
+            raise
+        except TuneloopError:
+            continue  # another project's run with our tag, or the sensor names what cannot be read
 
 
 def _question(ledger: Ledger, run: RunRecord, asks: FlowRun) -> Question:

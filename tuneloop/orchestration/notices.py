@@ -9,11 +9,12 @@ from uuid import UUID
 from prefect.events.actions import SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
+from tuneloop.orchestration.started_runs import RETRAINING_FLOWS
 from tuneloop.orchestration.suspend import SENSOR_FLOW
 
 _PREFIX = "tuneloop: notify "
 """How the name of each begins."""
-OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": ["retrain-model", "continue-training"]}
+OUR_FLOWS = {"prefect.resource.role": "flow", "prefect.resource.name": [*RETRAINING_FLOWS]}
 ANY_RUN = {"prefect.resource.id": ["prefect.flow-run.*"]}
 _SENSOR_SILENT_AFTER = timedelta(minutes=15)
 _LINKS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -40,23 +41,26 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
         previous = previous_tick(client)
         results = [_poll_store(client, slug, previous, account) for slug in stores]
         delete_idle_runs(client, previous)
-        _update_pages(client, stores, previous)
+        pages = _update_pages(client, stores, previous)
     in_progress = sum(tick.in_flight for tick, _ in results)
-    idle = not any(resumed.any or tick.changes or tick.overdue for tick, resumed in results)
-    if not idle:
-        _publish_table(stores, results)
-    if problems := [problem for tick, _ in results for problem in tick.problems]:
-        return Failed(message="; ".join(problems))
-    if idle:
-        return Completed(name=IDLE, message=f"{in_progress} trainings in progress, no changes.")
     counts = {
         "recorded": sum(len(tick.changes) for tick, _ in results),
         "resumed": sum(resumed.resumed for _, resumed in results),
         "continued by another run": sum(resumed.continued for _, resumed in results),
         "closed": sum(resumed.closed for _, resumed in results),
+        "overdue": sum(len(tick.overdue) for tick, _ in results),
+        "unknown statuses": sum(len(tick.unknown_statuses) for tick, _ in results),
+        "notes in the log": sum(len(tick.notes) for tick, _ in results),
+        **pages,
     }
-    done = ", ".join(f"{count} {what}" for what, count in counts.items())
-    return Completed(message=f"{in_progress} trainings in progress: {done}.")
+    done = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
+    if done:
+        _publish_table(stores, results)
+    if problems := [problem for tick, _ in results for problem in tick.problems]:
+        return Failed(message="; ".join(problems))
+    if not done:
+        return Completed(name=IDLE, message=f"{in_progress} trainings in progress, no changes.")
+    return Completed(message=f"{in_progress} trainings in progress; {done}.")
 
 
 def _poll_store(
@@ -77,18 +81,24 @@ def _poll_store(
     return tick, resumed
 
 
-def _update_pages(client: SyncPrefectClient, stores: list[str], previous: datetime | None) -> None:
-    """Write the pages of models anew that show something else by now."""
+def _update_pages(client: SyncPrefectClient, stores: list[str], previous: datetime | None) -> Counter[str]:
+    """Write the pages of models anew that show something else by now. Returns how many were written, or not."""
+    done: Counter[str] = Counter()
     if deployment.id is None:  # a tick that somebody makes by hand
-        return
-    at = now()
-    try:
-        for slug in stores if may_have_changed(client, previous, at) else ():
-            key = "models" if len(stores) == 1 else f"models-{slug.rpartition('/')[2]}"
-            if update_models_page(client, Ledger(drive_store(slug)), slug, key, at):
+        return done
+    at, changed = now(), None
+    for slug in stores:
+        key = "models" if len(stores) == 1 else f"models-{slug.replace('/', '-')}"
+        try:
+            changed = may_have_changed(client, previous, at) if changed is None else changed
+            if changed and update_models_page(client, Ledger(drive_store(slug)), slug, key, at):
                 get_run_logger().info("%s: the page of all models was written", slug)
-    except Exception as error:  # noqa: BLE001 - a page is no reason for a tick to fail
-        get_run_logger().warning("the page of all models was not written: %s", error or type(error).__name__)
+                done["pages of models written"] += 1
+        except Exception as error:  # noqa: BLE001 - a page is no reason for a tick to fail, nor for another page
+            why = error or type(error).__name__
+            get_run_logger().warning("%s: the page of all models was not written: %s", slug, why)
+            done["pages of models not written"] += 1
+    return done
 
 
 def _emit(ledger: Ledger, tick: TickResult) -> None:

@@ -55,11 +55,6 @@ class ResumeResult:
     """Lost runs that had nothing left to do."""
     problems: list[str] = field(default_factory=list)
 
-    @property
-    def any(self) -> bool:
-        """Return True if something was done."""
-        return bool(self.resumed or self.continued or self.closed)
-
 
 def resume_runs(
     client: SyncPrefectClient, ledger: Ledger, store_slug: str, pending: list[PendingRun], at: datetime

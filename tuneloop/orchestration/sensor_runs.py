@@ -68,7 +68,9 @@ def delete_idle_runs(client: SyncPrefectClient, previous: datetime | None) -> No
     if previous is not None:
         until = min(until, previous - _JUST)
     try:
-        for run in find_runs(client, this, _DELETED_AT_ONCE, names=[IDLE, LATE], before=until):
+        # By type too: a run that waits for a worker is also Late, as Prefect calls it.
+        ended, names = [StateType.COMPLETED], [IDLE, LATE]
+        for run in find_runs(client, this, _DELETED_AT_ONCE, types=ended, names=names, before=until):
             client.delete_flow_run(run.id)
     except (httpx.HTTPError, ObjectNotFound) as error:
         get_run_logger().info("old ticks are deleted at the next one: %s", error)

@@ -16,6 +16,8 @@ from prefect.states import Scheduled
 from tuneloop.errors import ConfigurationError
 
 RETRAIN_FLOW = "retrain-model"
+RETRAINING_FLOWS = (RETRAIN_FLOW, "continue-training")
+"""What goes on with a training."""
 _PAUSE_S = 0.3
 _LONGEST_PAUSE_S = 3.0
 _SILENCE_S = 180.0

@@ -15,8 +15,12 @@ from datetime import datetime
 from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import ConfigurationError, LedgerError, StoreError, TuneloopError
 from tuneloop.evaluation.render import ModelUnderTest, load_renders
-from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
-from tuneloop.evaluation.reports.template import LATEST
+from tuneloop.evaluation.reports.model_page import (
+    ChampionEntry,
+    latest_model_page_name,
+    model_page_name,
+    write_model_page,
+)
 from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.frozen import FrozenModel
@@ -129,7 +133,7 @@ def save_model_page(ledger: Ledger, model: str) -> str:
     All champions are shown with the prompts and seeds of the last one, as far as they were rendered. Returns the
     stable address within the store, or the page's own where the store lets nothing be written twice.
     """
-    latest = f"models/{model}/pages/{LATEST}"
+    latest = latest_model_page_name(model)
     while True:
         history = ledger.promotions(model)
         if not history:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from tuneloop.errors import TuneloopError
+from tuneloop.errors import NoStore, StoreUnavailable, TuneloopError
 from tuneloop.evaluation.reports.images import thumbnail_address
+from tuneloop.evaluation.reports.model_page import latest_model_page_name
 from tuneloop.evaluation.reports.models_page import (
     THUMBNAIL_CHARACTERS,
     ModelsOverview,
@@ -16,13 +17,13 @@ from tuneloop.evaluation.reports.models_page import (
     ShownModel,
     ShownSpending,
 )
-from tuneloop.evaluation.reports.template import LATEST
 from tuneloop.ledger.accounts import known_accounts
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_entry
 from tuneloop.schemas.records import Decision, Promotion
 from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.training import is_slug
 
 _AT_ONCE = 16
 _SIDES_PX = (112, 80, 56)
@@ -30,24 +31,31 @@ _SIDES_PX = (112, 80, 56)
 _Written = list[tuple[str, datetime]]
 
 
-def read_overview(ledger: Ledger, at: datetime) -> ModelsOverview:
-    """Read every model of a store. One that cannot be read does not hide the others; spending that cannot does."""
+def read_overview(ledger: Ledger, slug: str, at: datetime) -> ModelsOverview:
+    """Read every model of a store, given by its ledger and its block.
+
+    A model that cannot be read does not hide the others. Spending that cannot does, as does a store that is away.
+    """
     names: dict[str, _Written] = defaultdict(list)
     for name, written in ledger.store.written("models/"):
-        names[name.split("/")[1]].append((name, written))
+        _, model, *inside = name.split("/")
+        if inside and is_slug(model):  # anybody may have put something else there
+            names[model].append((name, written))
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        models = threads.map(lambda item: _model(ledger, *item), sorted(names.items()))
+        models = threads.map(lambda item: _model(ledger, slug, *item), sorted(names.items()))
         return ModelsOverview(day=at.date(), models=tuple(models), spending=tuple(_spending(ledger)))
 
 
-def _model(ledger: Ledger, model: str, written: _Written) -> ShownModel:
+def _model(ledger: Ledger, slug: str, model: str, written: _Written) -> ShownModel:
     try:
-        return _read_model(ledger, model, written)
+        return _read_model(ledger, slug, model, written)
+    except (StoreUnavailable, NoStore):
+        raise
     except TuneloopError as error:
         return ShownModel(model=model, problem=str(error))
 
 
-def _read_model(ledger: Ledger, model: str, written: _Written) -> ShownModel:
+def _read_model(ledger: Ledger, slug: str, model: str, written: _Written) -> ShownModel:
     """By two records; which decision is the last one, the store's times say."""
     names = [name for name, _ in written]
     folder = f"models/{model}/promotions/"
@@ -55,7 +63,7 @@ def _read_model(ledger: Ledger, model: str, written: _Written) -> ShownModel:
     champion = ledger.read_record(numbered[-1], Promotion) if numbered else None
     decided = [(at, name) for name, at in written if name.startswith(f"models/{model}/decisions/")]
     decision = ledger.read_record(max(decided)[1], Decision) if decided else None
-    page = f"models/{model}/pages/{LATEST}"
+    page = latest_model_page_name(model)
     back = champion if champion and champion.rolled_back_to is not None else None
     if back and decision and decision.created_at > back.created_at:
         back = None
@@ -70,16 +78,18 @@ def _read_model(ledger: Ledger, model: str, written: _Written) -> ShownModel:
         decided_at=last.created_at if last else None,
         reason=last.reason if last else "",
         report=last.report if last else None,
-        questions=_open_question(model, decision, champion),
+        questions=_open_question(model, slug, decision, champion),
     )
 
 
-def _open_question(model: str, decision: Decision | None, champion: Promotion | None) -> tuple[Question, ...]:
+def _open_question(
+    model: str, slug: str, decision: Decision | None, champion: Promotion | None
+) -> tuple[Question, ...]:
     if decision is None or decision.verdict != "undecided":
         return ()
     if champion is not None and champion.number > decision.against:
         return ()  # the next run compares with that one
-    command = f'tuneloop review {model} --approve --reason "…"'
+    command = f'tuneloop review {model} --store {slug} --approve --reason "…"'
     return (Question(what="needs review", reason=decision.reason, address=None, command=command),)
 
 

@@ -16,9 +16,14 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _JOB_NAME = re.compile(r"([0-9a-f]{16})-g([1-9][0-9]*)")
 
 
+def is_slug(value: str) -> bool:
+    """Return True if a name is safe in paths, addresses and job names."""
+    return _LABEL.fullmatch(value) is not None
+
+
 def validate_slug(value: str) -> str:
     """Accept a name that is safe in paths, addresses and job names."""
-    if not _LABEL.fullmatch(value):
+    if not is_slug(value):
         raise ValueError(
             f"{value!r} cannot be a name here: use 1 to 63 small letters, digits and hyphens, "
             "starting with a letter or digit"

@@ -7,7 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tuneloop.evaluation.reports.template import LATEST
+from tuneloop.schemas.training import is_slug
 from tuneloop.storage.base import Store
+
+_PARENTS = 3
+"""Of a page: `models/<model>/<kind>/`."""
 
 
 class ModelPages(NamedTuple):
@@ -24,9 +28,10 @@ def list_pages(store: Store, model: str | None = None) -> list[ModelPages]:
     """The pages of every model, by its name; or those of one."""
     found: dict[str, dict[str, list[tuple[str, datetime]]]] = defaultdict(lambda: defaultdict(list))
     for name, written in store.written(f"models/{model}/" if model else "models/"):
-        _, of_model, kind, *rest = name.split("/")
-        if name.endswith(".html") and rest:
-            found[of_model][kind].append((name, written))
+        parts = name.split("/")
+        # Anybody may have put something else there.
+        if name.endswith(".html") and len(parts) > _PARENTS and is_slug(parts[1]):
+            found[parts[1]][parts[2]].append((name, written))
     return [_pages(each, kinds) for each, kinds in sorted(found.items())]
 
 

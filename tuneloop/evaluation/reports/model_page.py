@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tuneloop.evaluation.reports.images import embed
-from tuneloop.evaluation.reports.template import fill_page
+from tuneloop.evaluation.reports.template import LATEST, fill_page
 from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation
 from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.training import job_name
@@ -33,6 +33,11 @@ class ChampionEntry(NamedTuple):
 def model_page_name(model: str, number: int) -> str:
     """Name of a model's page within the store, as of one champion."""
     return f"models/{model}/pages/{number:04d}.html"
+
+
+def latest_model_page_name(model: str) -> str:
+    """Name within the store at which the newest page of a model is always found."""
+    return f"models/{model}/pages/{LATEST}"
 
 
 def write_model_page(store: Store, model: str, champions: Sequence[ChampionEntry]) -> str:

@@ -16,7 +16,7 @@ MODELS_PAGE = "pages/models.html"
 """Name of the page within the store: always the same, for people to keep."""
 THUMBNAIL_CHARACTERS = 4_000
 """Of one champion's image as an address: so 200 models come to less than 2 MB."""
-_THUMBNAILS_CHARACTERS = 1_200_000
+_ALL_THUMBNAILS_CHARACTERS = 1_200_000
 """Of all of them: beyond it models are shown without an image."""
 _ROWS_IN_SHORT = 100
 
@@ -125,7 +125,7 @@ def write_models_page(store: Store, overview: ModelsOverview, thumbnails: Mappin
 
     `thumbnails` are `data:` addresses, by model.
     """
-    shown, left = {}, _THUMBNAILS_CHARACTERS
+    shown, left = {}, _ALL_THUMBNAILS_CHARACTERS
     for model, address in thumbnails.items():
         left -= len(address)
         if left >= 0:
