@@ -13,6 +13,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
+from tuneloop.schemas.evaluation import OUTCOMES
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Claimed, Collected, Held, Promotion, RunRecord, Submitted, Trained
 from tuneloop.schemas.spending import Spending, SpendingLimits, dollars, missing_prices
@@ -119,7 +120,8 @@ def _action(
         decision = Registry(ledger).applied_decision(run)
         if decision is None:
             return "evaluate", "the stored weights would be rendered and evaluated, nothing is trained"
-        return "nothing", f"trained and evaluated on {decision.created_at:%Y-%m-%d %H:%M} UTC: {decision.verdict}"
+        outcome = OUTCOMES[decision.verdict]
+        return "nothing", f"trained and evaluated on {decision.created_at:%Y-%m-%d %H:%M} UTC: {outcome}"
     return "nothing", f"{last.name} is {last.state}: {last.reason}. Set force_reason to train once more"
 
 

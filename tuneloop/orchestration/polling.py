@@ -50,12 +50,10 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
         "closed": sum(resumed.closed for _, resumed in results),
         "overdue": sum(len(tick.overdue) for tick, _ in results),
         "unknown statuses": sum(len(tick.unknown_statuses) for tick, _ in results),
-        "notes in the log": sum(len(tick.notes) for tick, _ in results),
-        **pages,
     }
-    done = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
-    if done:
+    if any(counts.values()):
         _publish_table(stores, results)
+    done = ", ".join(f"{what}: {count}" for what, count in (counts | pages).items() if count)
     if problems := [problem for tick, _ in results for problem in tick.problems]:
         return Failed(message="; ".join(problems))
     if not done:

@@ -72,7 +72,7 @@ class ScoreDifference(FrozenModel):
     champion: float | None = None
     """Mean of the champion over the same images; None for a first model."""
     difference: float | None = None
-    """Challenger less champion."""
+    """Challenger minus champion."""
     low: float | None = None
     """Lower end of the interval."""
     high: float | None = None
@@ -80,6 +80,8 @@ class ScoreDifference(FrozenModel):
 
 
 Verdict = Literal["promote", "reject", "undecided"]
+OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undecided", "abandoned": "cancelled"}
+"""What came of a model version, by the decision on it."""
 
 
 class EvaluatedImage(FrozenModel):

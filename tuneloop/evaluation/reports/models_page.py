@@ -8,6 +8,7 @@ from typing import Literal
 
 from tuneloop.evaluation.reports.template import fill_page, fill_template
 from tuneloop.schemas.canonical import digest_of
+from tuneloop.schemas.evaluation import OUTCOMES
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.training import ModelName
 from tuneloop.storage.base import Store
@@ -67,13 +68,7 @@ class ShownModel(FrozenModel):
         """The last decision in words."""
         if self.rolled_back:
             return "rolled back"
-        words = {
-            "promote": "promoted",
-            "reject": "not promoted",
-            "undecided": "undecided",
-            "abandoned": "cancelled",
-        }
-        return words[self.verdict] if self.verdict else ""
+        return OUTCOMES[self.verdict] if self.verdict else ""
 
 
 class ShownSpending(FrozenModel):

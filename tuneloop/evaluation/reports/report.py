@@ -15,13 +15,12 @@ from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.scores import ScoreTable
 from tuneloop.evaluation.reports.template import LATEST, fill_template
 from tuneloop.schemas.dataset import DatasetDifference, DatasetManifest
-from tuneloop.schemas.evaluation import EvaluatedImage, Evaluation, GateResult
+from tuneloop.schemas.evaluation import OUTCOMES, EvaluatedImage, Evaluation, GateResult
 from tuneloop.schemas.recipe_fields import LocalPipeline
 from tuneloop.schemas.records import AnyTrainingRecord, Collected, Promotion, RunRecord
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.storage.base import Store
 
-_OUTCOMES = {"promote": "promoted", "reject": "not promoted", "undecided": "undecided"}
 _RENDER_SIDE_PX = 200
 _MAX_PAIRS = 6
 
@@ -58,7 +57,7 @@ class DecisionReport:
 
     @property
     def outcome(self) -> str:
-        return _OUTCOMES[self.result.verdict]
+        return OUTCOMES[self.result.verdict]
 
     @property
     def confidence(self) -> str:

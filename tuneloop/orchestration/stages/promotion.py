@@ -20,6 +20,7 @@ from tuneloop.orchestration.stages.evaluation import evaluate
 from tuneloop.orchestration.stages.evaluation_costs import account_of
 from tuneloop.orchestration.stages.training import train
 from tuneloop.registry.promotions import GATE
+from tuneloop.schemas.evaluation import OUTCOMES
 from tuneloop.schemas.records import Collected, Decision, RunRecord
 from tuneloop.schemas.training import Submission
 
@@ -88,7 +89,7 @@ def nothing_to_do(ctx: RunContext, request: RunRequest, run: RunRecord, previous
     return Completed(
         name="Cached",
         message="Skipped, nothing paid: this dataset, recipe and plan were already evaluated "
-        f"on {previous.created_at:%Y-%m-%d %H:%M} UTC ({previous.verdict}); "
+        f"on {previous.created_at:%Y-%m-%d %H:%M} UTC ({OUTCOMES[previous.verdict]}); "
         f"{current}.{restored}{repeated_reason(request, run)}",
     )
 
