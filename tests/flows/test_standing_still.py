@@ -187,7 +187,7 @@ def test_runs_of_a_deployment_with_a_limit_are_woken_one_after_the_other(
     try:
         with sensor_paused(), no_worker():
             emulator.progress(Progress.at_once())
-            assert "1 resumed" in (tick(stack.store_slug).message or "")
+            assert "resumed: 1" in (tick(stack.store_slug).message or "")
             tick(stack.store_slug)
             assert sorted(look(run).name or "" for run in (first, second)) == ["Resuming", "Suspended"]
 
