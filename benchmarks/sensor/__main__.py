@@ -23,6 +23,7 @@ from benchmarks.sensor.installation import STORE, Installation, running_installa
 from benchmarks.sensor.measuring import resident_of, run_tick
 from tuneloop.emulator import Progress
 from tuneloop.ledger.training import TrainingLog
+from tuneloop.orchestration.server_address import send_no_events
 
 _LIST = "/finetune/request/list"
 _PEERS = 6
@@ -34,6 +35,7 @@ def main() -> None:
     """Measure everything, print a table, and write the figures down."""
     arguments = _arguments()
     console = Console()
+    send_no_events()  # of this process: else its end waits for servers that have ended before
     sizes = [int(size) for size in arguments.sizes.split(",")]
     with tempfile.TemporaryDirectory() as folder, running_installation(Path(folder)) as installation:
         installation.emulator.progress(Progress.after_seconds(1e9))
