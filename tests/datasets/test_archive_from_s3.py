@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+import requests
 
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tests.waiting import wait_until
@@ -81,6 +82,24 @@ def test_archive_from_s3_is_the_one_from_a_folder(store: LocalDirectory) -> None
         here, there = DatasetArchive(manifest, store), DatasetArchive(manifest, on_s3)
         assert b"".join(here.chunks()) == b"".join(there.chunks()) == b"".join(there.chunks())
     assert threads() == []
+
+
+def test_a_provider_can_fetch_the_zip_from_s3_by_a_signed_address_where_it_is_kept_once(
+    store: LocalDirectory,
+) -> None:
+    with s3_server() as endpoint:
+        client = s3_client(endpoint)
+        on_s3 = S3Store(client, fresh_bucket(client))
+        archive_ = DatasetArchive(manifest_of(images(3), on_s3), on_s3)
+        addresses = [archive_.url(), archive_.url()]
+        assert [requests.get(str(url), timeout=10).content for url in addresses] == [
+            b"".join(archive_.chunks())
+        ] * 2
+        (name,) = on_s3.names("archives/")
+        client.put_object(Bucket=on_s3.uri.removeprefix("s3://"), Key=name, Body=b"another file")
+        with pytest.raises(CorruptRecord, match="is another file"):
+            archive_.url()
+    assert DatasetArchive(manifest_of(images(3), store), store).url() is None
 
 
 def test_few_images_are_asked_for_before_their_turn_and_all_in_order(distant: Distant) -> None:

@@ -219,7 +219,9 @@ class ThreeBytes:
     """An archive of three bytes."""
 
     size_bytes = 3
-    sha256 = None
 
     def chunks(self) -> Iterator[bytes]:
         yield b"zip"
+
+    def url(self) -> str | None:
+        return None

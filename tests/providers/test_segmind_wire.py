@@ -37,10 +37,12 @@ class Nothing:
     """An archive of one byte."""
 
     size_bytes = 1
-    sha256 = None
 
     def chunks(self) -> Iterator[bytes]:
         yield b"x"
+
+    def url(self) -> str | None:
+        return None
 
 
 def client(replay: Replay) -> SegmindProvider:

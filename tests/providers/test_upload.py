@@ -43,6 +43,9 @@ class Zip:
         for number in range(self.size_bytes >> 18):
             yield number.to_bytes(4, "big") + piece[4:]
 
+    def url(self) -> str | None:
+        return None
+
 
 Ending = int | tuple[int, str]
 """How a PUT ends: cut after so many bytes, or answered with a status and S3's code after `MIDDLE` bytes."""

@@ -21,6 +21,7 @@ from tuneloop.schemas.records import Promotion
 from tuneloop.schemas.shown_text import visible
 from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.base import Store
+from tuneloop.storage.stored_file import StoredFile
 
 _SEEDS = 1 << 31
 
@@ -99,7 +100,7 @@ def generate_by_champion(
     budget = Budget(ledger, provider.account, limits)
     budget.require_image_price(request.settings)
     print_text(console, shown(request.summary(limits.price_of_image(request.settings))))
-    weights = ledger.store.uri_of(promotion.weights) if promotion.weights else None
+    weights = StoredFile(ledger.store, promotion.weights) if promotion.weights else None
     try:
         file = generate_image(
             request, provider, lambda: budget.reserve_images(request.purpose, 1, request.settings), weights

@@ -16,6 +16,7 @@ from zipstream.ng import ZipStreamInfo  # type: ignore[import-untyped]
 from tuneloop.datasets.parallel import bounded_map
 from tuneloop.datasets.store import image_name
 from tuneloop.errors import CorruptRecord, ObjectNotFound
+from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.dataset import (
     DatasetItem,
     DatasetManifest,
@@ -25,6 +26,7 @@ from tuneloop.schemas.dataset import (
     in_digest_order,
 )
 from tuneloop.storage.base import Store
+from tuneloop.storage.stored_file import StoredFile
 
 Opener = Callable[[str], AbstractContextManager[BinaryIO]]
 
@@ -65,6 +67,7 @@ class DatasetArchive:
         self._items = in_digest_order(list(manifest.items))
         self._sent = [copies.get(item.sha256, item) for item in self._items]
         self._store = store
+        self._digest = digest_of({"dataset": manifest.digest, "sent": [sent.sha256 for sent in self._sent]})
         self.size_bytes = len(_zip_of(self._items, self._sent))
         """Exact size of the archive."""
 
@@ -85,6 +88,17 @@ class DatasetArchive:
                     yield file
 
             yield from self._joined(opener)
+
+    def url(self) -> str | None:
+        """Keep the zip in the store, once, and sign an address for a day; None where the store is a folder."""
+        stored = StoredFile(self._store, f"archives/{self._digest}.zip")
+        if (url := stored.url()) is None:
+            return None
+        if self._store.seems_absent(stored.name):
+            self._store.write_stream(stored.name, self.chunks())
+        if stored.size_bytes != self.size_bytes:
+            raise CorruptRecord(f"{self._store.uri_of(stored.name)} is another file; move it away and run again")
+        return url
 
     def _read(self, sent: DatasetItem | PreparedImage) -> bytes | None:
         if sent.size_bytes > _MAX_BYTES_AHEAD:

@@ -30,6 +30,7 @@ from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import Handle, Submission
 from tuneloop.storage.base import Store
+from tuneloop.storage.stored_file import StoredFile
 
 _ACCOUNT_PROBLEMS = (AuthenticationFailed, InsufficientCredits, NotFoundAtProvider)
 _UNANSWERED_IN_A_ROW = 2
@@ -210,7 +211,7 @@ class _Rendering:
         edited = self._store.read(image_name(request.edited)) if request.edited else None
         weights = self._model.weights
         job = Submission(job_id=self._model.job_id, handle=self._model.handle)
-        trained = TrainedModel(job, self._store.uri_of(weights) if weights else None)
+        trained = TrainedModel(job, StoredFile(self._store, weights) if weights else None)
         for pause in itertools.count(1):
             self.reserve([request])
             recorded = self.log.record_request(request.stem)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import secrets
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
-
-import requests
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tuneloop.clock import Deadline
+from tuneloop.errors import TuneloopError
+
+if TYPE_CHECKING:
+    import requests  # whoever only writes a body does without its memory
 
 _READ_BYTES = 64 << 10
 _GZIP = b"\x1f\x8b"
@@ -38,6 +41,45 @@ class StreamingJsonBody:
         return cls(len(data), [data])
 
 
+@dataclass(frozen=True)
+class MultipartFile:
+    """A form of one file (RFC 7578) that is produced while it is sent."""
+
+    part: str
+    """Name of the form's one part."""
+    file_name: str
+    """Letters, digits, dots and hyphens."""
+    content_type: str
+    chunks: Iterable[bytes]
+    file_bytes: int
+    boundary: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._head) + self.file_bytes + len(self._tail)
+
+    @property
+    def form_type(self) -> str:
+        """The Content-Type of the whole."""
+        return f"multipart/form-data; boundary={self.boundary}"
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self.chunks
+        yield self._tail
+
+    @property
+    def _head(self) -> bytes:
+        return (
+            f'--{self.boundary}\r\nContent-Disposition: form-data; name="{self.part}"; '
+            f'filename="{self.file_name}"\r\nContent-Type: {self.content_type}\r\n\r\n'
+        ).encode()
+
+    @property
+    def _tail(self) -> bytes:
+        return f"\r\n--{self.boundary}--\r\n".encode()
+
+
 class RequestBody:
     """A body of known size that is streamed; its last byte leaves only before the deadline.
 
@@ -63,6 +105,11 @@ class RequestBody:
         except Exception as error:
             self.error = error
             raise
+
+    def raise_own_error(self) -> None:
+        """Raise what its source has raised, if that is an error of ours."""
+        if isinstance(self.error, TuneloopError):
+            raise self.error from None
 
     def _held_back(self, deadline: Deadline) -> Iterator[memoryview]:
         held = memoryview(b"")

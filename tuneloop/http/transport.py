@@ -25,7 +25,7 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.http.addresses import check_api_address, check_key, check_peers
-from tuneloop.http.bodies import DeadlineExceeded, RequestBody, StreamingJsonBody, is_gzip
+from tuneloop.http.bodies import DeadlineExceeded, MultipartFile, RequestBody, StreamingJsonBody, is_gzip
 from tuneloop.http.failures import configuration_fault, is_proxied, never_connected, outage, proxy_of
 from tuneloop.http.response import Response, StreamedResponse, lower_case, read_response
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy, retried
@@ -146,14 +146,22 @@ class Transport:
                     "the submit was not sent: its deadline had passed", provider=self.provider
                 ) from None
             except (ProviderUnavailable, ConfigurationError) as error:
-                if isinstance(guarded.error, TuneloopError):
-                    raise guarded.error from None
+                guarded.raise_own_error()
                 reason = error.reason if isinstance(error, ProviderUnavailable) else str(error)
                 if not guarded.last_byte_released and getattr(error, "status", None) is None:
                     raise RequestNotSent(f"the submit was not sent: {reason}", provider=self.provider) from None
                 if isinstance(error, ProviderUnavailable):
                     raise
                 raise ProviderUnavailable(reason, provider=self.provider) from None
+
+    def post_file(self, path: str, form: MultipartFile, *, accept: tuple[int, ...]) -> Response:
+        """POST a file to the provider's API, with the key; it costs nothing. Raises as `call`."""
+        body = RequestBody(form, form.size_bytes)
+        try:
+            return self.call("POST", path, accept=accept, headers={"Content-Type": form.form_type}, data=body)
+        except ProviderUnavailable:
+            body.raise_own_error()
+            raise
 
     def put_stream(
         self, url: str, chunks: Iterable[bytes], size_bytes: int, headers: Mapping[str, str] | None = None
@@ -166,8 +174,7 @@ class Transport:
                     session, "PUT", url, _DONE, map_error=self._map_storage_error, headers=headers, data=source
                 )
             except ProviderUnavailable:
-                if isinstance(source.error, TuneloopError):
-                    raise source.error from None
+                source.raise_own_error()
                 raise
 
     def get(self, url: str, *, accept: tuple[int, ...] = (200,)) -> Response:

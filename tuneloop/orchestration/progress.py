@@ -15,7 +15,7 @@ from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from tuneloop.providers.base import Archive
+from tuneloop.providers.base import OutgoingFile
 
 _SHOWN_EVERY_S = 1.0
 _LOGGED_EVERY_S = 15.0
@@ -87,9 +87,9 @@ class ProgressReporter:
 
 
 class ProgressArchive:
-    """An `Archive` that reports bytes read and bytes in all, from zero in every pass."""
+    """An `OutgoingFile` that reports bytes read and bytes in all, from zero in every pass."""
 
-    def __init__(self, archive: Archive, on_progress: Callable[[int, int | None], None]) -> None:
+    def __init__(self, archive: OutgoingFile, on_progress: Callable[[int, int | None], None]) -> None:
         self._archive, self._on_progress = archive, on_progress
         self.size_bytes = archive.size_bytes
 
@@ -99,3 +99,6 @@ class ProgressArchive:
             done += len(chunk)
             self._on_progress(done, self.size_bytes)
             yield chunk
+
+    def url(self) -> str | None:
+        return self._archive.url()

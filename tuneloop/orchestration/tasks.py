@@ -36,7 +36,7 @@ from tuneloop.orchestration.events import emit_training_event, emit_unanswered
 from tuneloop.orchestration.progress import ProgressArchive, ProgressReporter
 from tuneloop.orchestration.run_request import RunRequest
 from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
-from tuneloop.providers.base import Archive, DeliveredDataset, Provider
+from tuneloop.providers.base import DeliveredDataset, OutgoingFile, Provider
 from tuneloop.registry.models import save_model_page
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import Evaluation, GateResult
@@ -106,7 +106,7 @@ def upload_dataset(ctx: RunContext, run: RunRecord) -> DeliveredDataset:
         public = run.public_dataset
         check_still_there(public)
         return DeliveredDataset(public.url, public.size_bytes)
-    archive: Archive = ctx.archive(run)
+    archive: OutgoingFile = ctx.archive(run)
     if ctx.provider.capabilities.upload:
         # Not where the zip travels within the paid POST: nothing may stop between its bytes.
         bar = ProgressReporter(run.model, "Dataset to the provider", "bytes")

@@ -64,15 +64,18 @@ class Capabilities(FrozenModel):
     """What the provider's own notices say about new trainings."""
 
 
-class Archive(Protocol):
-    """A zip that can be streamed again and again, with the same bytes each time."""
+class OutgoingFile(Protocol):
+    """A file of ours that a provider needs. It can be read again and again, with the same bytes each time."""
 
     @property
     def size_bytes(self) -> int:
-        """Its size, known before it is written."""
+        """Its size, known before it is read."""
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes, from the start."""
+
+    def url(self) -> str | None:
+        """An address at which anybody can fetch it for a day; None where the store has none. It is a secret."""
 
 
 class JobNames(Protocol):
@@ -92,7 +95,7 @@ class DeliveredDataset:
     address: str | None = field(repr=False)
     """Address to name in the submit, without any signature; None where the zip travels within it."""
     size_bytes: int
-    archive: Archive | None = None
+    archive: OutgoingFile | None = None
     """The zip, where it travels within the submit."""
 
 
@@ -102,8 +105,8 @@ class TrainedModel:
 
     job: Submission
     """The training that made it."""
-    weights_uri: str | None = None
-    """Where our store has its weights, for a service that renders from weights; None where it has none."""
+    weights: OutgoingFile | None = None
+    """Its weights in our store, for a service that renders from weights; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class Provider(ABC):
         """Make what a submit needs to be there, such as a destination. Free, and harmless when repeated."""
 
     @abstractmethod
-    def deliver(self, name: str, archive: Archive) -> DeliveredDataset:
+    def deliver(self, name: str, archive: OutgoingFile) -> DeliveredDataset:
         """Bring the zip to where the provider takes it from, and prove that it is there. Costs nothing."""
 
     @abstractmethod

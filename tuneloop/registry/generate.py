@@ -16,6 +16,7 @@ from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.spending import Purpose
 from tuneloop.schemas.training import Submission
 from tuneloop.storage.local_files import output_file
+from tuneloop.storage.stored_file import StoredFile
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _TRIGGER = "{trigger}"
@@ -94,11 +95,11 @@ def image_request(
 
 
 def generate_image(
-    request: ImageRequest, provider: Provider, reserve: Callable[[], object], weights_uri: str | None = None
+    request: ImageRequest, provider: Provider, reserve: Callable[[], object], weights: StoredFile | None = None
 ) -> Path:
     """Request the image, once, and save it.
 
-    `reserve` reserves the price just before. The store has the model's weights at `weights_uri`, None if not.
+    `reserve` reserves the price just before; `weights` are the model's, None where the store has none.
 
     Raises:
         BudgetExceeded: It does not fit into the account's limit, and was not requested.
@@ -108,7 +109,7 @@ def generate_image(
     with output_file(request.stem.absolute().parent) as file:
         reserve()
         try:
-            model = TrainedModel(Submission.of(request.promotion), weights_uri)
+            model = TrainedModel(Submission.of(request.promotion), weights)
             rendered = provider.render(model, request.prompt, request.seed, request.settings, request.image)
         except RateLimited:
             raise

@@ -19,9 +19,9 @@ from tuneloop.webhooks.account import ROUTE, WebhookAccount
 
 PAUSE_S = 30.0
 """From one sensor run of an account to the next. Whoever knows an address can cause no more than that."""
-BODY_LIMIT = 1 << 20
-"""Bytes of a body that are read; providers' calls have a few hundred."""
-_DISCARD_LIMIT = 8 << 20
+BODY_LIMIT = 16 << 20
+"""Bytes of a body that are read. Most calls have a few hundred; some hold the whole log of a training."""
+_DISCARD_LIMIT = 64 << 20
 _READ_TIMEOUT_S = 15
 _HANG_UP = {"Connection": "close"}
 """Without it the server goes on reading a body that nobody wants, to its end."""

@@ -22,9 +22,9 @@ from tuneloop.errors import (
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
 from tuneloop.providers.base import (
-    Archive,
     Capabilities,
     DeliveredDataset,
+    OutgoingFile,
     Price,
     Provider,
     SubmitMargins,
@@ -106,7 +106,7 @@ class BflProvider(Provider):
         self._inference = BflInference(self._transport, hosts)
         self._webhook = webhook
 
-    def deliver(self, name: str, archive: Archive) -> DeliveredDataset:  # noqa: ARG002 - it has no name
+    def deliver(self, name: str, archive: OutgoingFile) -> DeliveredDataset:  # noqa: ARG002 - it has no name
         """Nothing to do: the zip travels within the submit."""
         return DeliveredDataset(None, archive.size_bytes, archive)
 

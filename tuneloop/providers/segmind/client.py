@@ -22,7 +22,7 @@ from tuneloop.http.bodies import StreamingJsonBody
 from tuneloop.http.response import Response
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.http.transport import Transport
-from tuneloop.providers.base import Archive, Capabilities, DeliveredDataset, Provider, TrainedModel
+from tuneloop.providers.base import Capabilities, DeliveredDataset, OutgoingFile, Provider, TrainedModel
 from tuneloop.providers.download import PresignedDownload
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.response_fields import accepted_id
@@ -84,7 +84,7 @@ class SegmindProvider(Provider):
         self._hosts = ExpectedHosts(self._transport.base_url, _STORAGE_HOST, "Segmind's storage", storage_hosts)
         self._inference = SegmindInference(self._transport, lambda job_id: self._details(job_id)[0], self._hosts)
 
-    def deliver(self, name: str, archive: Archive) -> DeliveredDataset:  # noqa: ARG002 - any name will do
+    def deliver(self, name: str, archive: OutgoingFile) -> DeliveredDataset:  # noqa: ARG002 - any name will do
         """Ask for a presigned URL, PUT the zip there, and read its size back.
 
         A broken connection or an expired URL is met with a new URL and identical bytes: nothing is billed here.
@@ -98,7 +98,7 @@ class SegmindProvider(Provider):
                 continue
         return self._upload_once(archive)
 
-    def _upload_once(self, archive: Archive) -> DeliveredDataset:
+    def _upload_once(self, archive: OutgoingFile) -> DeliveredDataset:
         response = self._transport.call(
             "GET", "/finetune/request/upload/pre-signed-url", json={"name": "dataset.zip"}
         )
