@@ -78,11 +78,17 @@ class Subscription:
     url: str | None = None
     """Address of this job alone; None where the registered one counts."""
     secret: str | None = None
+    states: tuple[str, ...] | None = None
+    """States to notify of, of those that the provider notifies of at all; None for all of them."""
     notified: str = ""
     """The last state up to which everything was sent, or was not to be sent."""
     forged: bool = False
     """Whether a forged delivery about it has been made."""
     over: bool = False
+
+    def wanted(self, states: list[str]) -> list[str]:
+        """Return those of some states that it is notified of."""
+        return [state for state in states if self.states is None or state in self.states]
 
 
 @dataclass(eq=False)

@@ -156,7 +156,7 @@ class Webhooks:
             lie = lifecycle.failed if job.status == end else end
             self._dispatcher.forge(subscription, self._style.message(job, lie, subscription.origin, switches))
             subscription.forged = True
-        for status in self._style.passed(lifecycle, subscription.notified, job.status):
+        for status in subscription.wanted(self._style.passed(lifecycle, subscription.notified, job.status)):
             self._dispatcher.take(subscription, self._style.message(job, status, subscription.origin, switches))
         subscription.over = lifecycle.ended(job.status)
         if subscription.over or not lifecycle.reached(subscription.notified, job.status):
@@ -166,10 +166,11 @@ class Webhooks:
         job, subscription = self._jobs.find(job_id, polled=False), self._subscriptions.get(job_id)
         if job is None or subscription is None or self._address(subscription) is None:
             return []
-        passed = self._style.passed(self._jobs.lifecycle, subscription.notified, job.status)
-        if not passed and self._jobs.lifecycle.ended(job.status):
+        passed = subscription.wanted(self._style.passed(self._jobs.lifecycle, subscription.notified, job.status))
+        wanted = passed or subscription.wanted([*self._style.events])
+        if not wanted or (not passed and self._jobs.lifecycle.ended(job.status)):
             return []
-        first = passed[0] if passed else self._style.events[0]
+        first = wanted[0]
         subscription.notified, subscription.over = first, self._jobs.lifecycle.has_failed(first)
         message = self._style.message(job, first, subscription.origin, self._switches.now)
         return self._dispatcher.take(subscription, message, at_once=True)
