@@ -87,7 +87,7 @@ def test_no_shared_file_names_a_provider() -> None:
 
 
 def test_an_unknown_provider_is_rejected_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no provider 'acme'; choose one of bfl, segmind"):
+    with pytest.raises(ValueError, match="no provider 'acme'; choose one of bfl, replicate, segmind"):
         serve("acme", 0, tmp_path)
 
 
