@@ -30,3 +30,10 @@ def bfl(tmp_path: Path) -> Iterator[EmulatorControl]:
     with running_emulator("bfl", tmp_path, progress=Progress.at_once()) as control:
         control.switch(image_s=0)
         yield control
+
+
+@pytest.fixture
+def fal(tmp_path: Path) -> Iterator[EmulatorControl]:
+    with running_emulator("fal", tmp_path, progress=Progress.at_once()) as control:
+        control.switch(image_s=0)
+        yield control

@@ -51,6 +51,9 @@ class Provider:
     """The provider's own response with the status of a fault."""
     error_pages: dict[int | type[Exception], ExceptionHandler]
     """Handlers of unknown routes (404) and wrong verbs (405)."""
+    produce: Callable[["Emulation", str], bool] = lambda *_: True
+    """Called before an object is read: writes the one of this key if it is made when it is first asked for;
+    returns False if it is no longer kept."""
 
 
 class Emulation:

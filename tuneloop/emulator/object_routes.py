@@ -39,7 +39,7 @@ def routes(emulation: Emulation) -> list[Route]:
             return xml_error(403, "SignatureDoesNotMatch", "The signature is not one made for this request.")
         if request.method == "PUT":
             return await _put(emulation.objects, request, key, signed=verdict == "valid")
-        return _get(emulation, request, key, signed=verdict == "valid")
+        return await run_in_threadpool(get, emulation, request, key, signed=verdict == "valid")
 
     return [Route(PREFIX + "{key:path}", dispatch, methods=_METHODS)]
 
@@ -65,14 +65,16 @@ async def _put(objects: Objects, request: Request, key: str, *, signed: bool) ->
     return Response(headers={"ETag": stored.etag})
 
 
-def _get(emulation: Emulation, request: Request, key: str, *, signed: bool) -> Response:
-    stored = emulation.objects.find(key)
+def get(emulation: Emulation, request: Request, key: str, *, signed: bool) -> Response:
+    """Respond to a GET or HEAD of an object."""
+    kept = emulation.provider.produce(emulation, key)
+    stored = emulation.objects.find(key) if kept else None
     if stored is None:
         return xml_error(404, "NoSuchKey", "The specified key does not exist.")
     if not signed and not stored.public:
         return xml_error(403, "AccessDenied", "Access Denied")
-    # What is public was uploaded; the switch is about what is served as weights.
-    style = "by range" if stored.public else emulation.switches.now.downloads
+    # The switch is about what is served as weights, not about what was uploaded.
+    style = emulation.switches.now.downloads if stored.ours else "by range"
     return _content(request, stored, emulation.objects.path(key), style)
 
 

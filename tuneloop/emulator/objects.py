@@ -29,6 +29,8 @@ class StoredObject:
     """Readable without a signature."""
     changed: float
     """Epoch seconds."""
+    ours: bool = False
+    """Written by the emulator itself, and not uploaded."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +102,24 @@ class Objects:
         """Put a complete file in place; without an ETag, as a public one under its MD5, like a plain PUT on S3."""
         incoming.place(self.path(key))
         md5 = f'"{incoming.md5.hexdigest()}"'
-        stored = StoredObject(key, incoming.size, etag or md5, etag is None, self._clock.now())
-        with self._state.transaction():
-            if self._objects.change(key, **asdict(stored)) is None:
-                self._objects.add(key, stored)
-        return stored
+        return self._record(incoming, key, etag or md5, public=etag is None, ours=False)
 
-    def produce(self, key: str, chunks: Iterable[bytes | memoryview], etag: str) -> None:
-        """Write a private object of ours, where it is not there yet."""
+    def produce(self, key: str, chunks: Iterable[bytes | memoryview], etag: str, *, public: bool = False) -> None:
+        """Write an object of ours, where it is not there yet."""
         if self.find(key) is None:
             # Two who ask at once both write; either file is right, and each appears whole.
             incoming = self.begin()
             for chunk in chunks:
                 incoming.write(chunk)
-            self.keep(incoming, key, etag)
+            incoming.place(self.path(key))
+            self._record(incoming, key, etag, public=public, ours=True)
+
+    def _record(self, file: IncomingFile, key: str, etag: str, *, public: bool, ours: bool) -> StoredObject:
+        stored = StoredObject(key, file.size, etag, public, self._clock.now(), ours)
+        with self._state.transaction():
+            if self._objects.change(key, **asdict(stored)) is None:
+                self._objects.add(key, stored)
+        return stored
 
 
 def _file_name(part: str) -> str:

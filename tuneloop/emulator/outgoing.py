@@ -36,21 +36,26 @@ def _connection(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection,
     return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s), path
 
 
-def fetch(url: str, keep: Callable[[bytes], object]) -> None:
-    """Read a file piece by piece, after a HEAD that must agree with it; redirects are not followed.
+def fetch(url: str, keep: Callable[[bytes], object], *, head: bool = True) -> None:
+    """Read a file piece by piece; redirects are not followed.
+
+    Args:
+        url: a `reachable` one.
+        keep: takes the pieces.
+        head: whether a HEAD goes first, which must agree; an address that is signed for GET has none.
 
     Raises:
-        NotPublic: if it is another URL than a `reachable` one, or its server does not answer HEAD and GET with
-            the same Content-Length and as many bytes.
+        NotPublic: if it is another URL, or its server does not answer with Content-Length and as many bytes, to
+            HEAD and GET alike.
     """
     if not reachable(url):
         raise NotPublic("is not reachable from here")
     try:
-        announced = _transfer("HEAD", url, None)
+        announced = _transfer("HEAD", url, None) if head else None
         sent = _transfer("GET", url, keep)
     except (OSError, ValueError, http.client.HTTPException):
         raise NotPublic("is not reachable") from None
-    if announced != sent:
+    if announced not in (None, sent):
         raise NotPublic("answers HEAD and GET with different lengths")
 
 

@@ -33,6 +33,8 @@ class Switches:
     """Lists leave out this many of the newest jobs that they would show."""
     list_page: Count = 0
     """Lists show this many of the newest jobs, without a hint at the others; 0 shows all."""
+    list_states: Literal["started", "ended", "all"] = "started"
+    """Which requests a list of requests shows, where no page says whether it has those that wait or run."""
     list_copies: Annotated[int, Field(ge=1)] = 1
     """Times that lists show each job."""
     extra_rows: list[Any] = field(default_factory=list)
@@ -50,6 +52,12 @@ class Switches:
     """What lists and details make of the name that was sent."""
     status_words: StatusStyle = "documented"
     """The letters of statuses, of trainings and of queued images."""
+    checks_input: Literal["at submit", "at run"] = "at submit"
+    """Whether a wrong field is rejected at once or, where a queue takes any request, when its turn comes."""
+    retired: list[str] = field(default_factory=list)
+    """Trainers that are shown as retired and take no more trainings."""
+    cancels: Literal["all", "waiting"] = "all"
+    """Which trainings end when they are cancelled: also those that run, or only those that wait."""
     date_off_s: float = 0.0
     """The `Date` of every response is ahead of the true time by so much; it may be negative."""
     rate_window_s: Seconds = 60.0
@@ -65,6 +73,8 @@ class Switches:
     """The link to the weights as plain text, or as a JSON text with its quotes."""
     download_valid_s: Count = 3600
     """Seconds for which a link to the weights is good; with 0 none ever is."""
+    weights_kept_s: Seconds = 0.0
+    """How long after its training a file of weights is kept; 0 is for good."""
     downloads: Literal["by range", "whole", "without ETag", "without length", "without If-Range"] = "by range"
     """Weights as Amazon S3 serves them, or as servers do that know no ranges, send no ETag, neither know ranges
     nor send a length, or send the whole file to a request for a range of one version."""

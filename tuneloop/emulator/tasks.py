@@ -35,10 +35,15 @@ class Tasks:
         self._clock = clock
         self._tasks = Table(state, Task)
         self.find = self._tasks.find
+        self.all = self._tasks.all
 
     def add(self, model: str, request: dict[str, Any], seconds: float, failure: str) -> Task:
         now, task_id = self._clock.now(), str(uuid.uuid4())
         return self._tasks.add(task_id, Task(task_id, model, request, now, now + seconds, failure))
+
+    def end(self, task_id: str, failure: str) -> None:
+        """End a task now, as failed."""
+        self._tasks.change(task_id, ends=self._clock.now(), failure=failure)
 
     def failed(self) -> set[str]:
         now = self._clock.now()

@@ -27,6 +27,23 @@ def etag(mark: str, size: int) -> str:
     return f'"{hashlib.sha256(f"{mark}:{size}".encode()).hexdigest()[:32]}-2"'
 
 
+def length(size: int, metadata: dict[str, str]) -> int:
+    """Return the bytes of the whole file."""
+    header, left = _header(size, metadata)
+    return len(header) + left
+
+
+def metadata(begin: bytes) -> dict[str, str]:
+    """Return the metadata of a file from its first bytes; none if they are not those of such a file."""
+    end = 8 + int.from_bytes(begin[:8], "little")
+    try:
+        header = json.loads(begin[8:end])
+        found = header["__metadata__"]
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
 def chunks(mark: str, size: int, metadata: dict[str, str]) -> Iterator[bytes | memoryview]:
     """Yield the file piece by piece, so that gigabytes need no memory.
 

@@ -51,7 +51,7 @@ class DrawRequest:
     width: int
     height: int
     """Pixels, like `width`."""
-    format: Literal["JPEG", "PNG"] = "JPEG"
+    format: Literal["JPEG", "PNG", "WEBP"] = "JPEG"
     enlarged: int = 1
     """Pixels of the file, each way, for one that is drawn: a large image in the time of a small one."""
 
