@@ -68,7 +68,7 @@ def test_account_that_announced_a_change_is_due_at_once_and_no_other_one(
     other = poll_all(ledger, lambda _: provider, a_moment_ago, account="segmind.other")
     assert (other.in_flight, moved(other), provider.requests_made) == (2, [], requests_before)
     mine = poll_all(ledger, lambda _: provider, a_moment_ago, account=provider.account.slug)
-    assert moved(mine) == mine.flow_runs == [run.flow_run for run in runs]
+    assert moved(mine) == [marker.flow_run for marker in mine.markers] == [run.flow_run for run in runs]
 
 
 def test_every_block_that_runs_of_an_account_name_is_tried(

@@ -10,12 +10,13 @@ import pytest
 from tests.sensor.aging import age, age_records
 from tests.sensor.bent import bent
 from tests.sensor.conftest import PutInFlight, look, moved
+from tuneloop.clock import now
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.operations.status import duplicate_jobs
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import AnyTrainingRecord, Failed, Held, RunRecord
+from tuneloop.schemas.records import Abandoned, AnyTrainingRecord, CancelRequest, Failed, Held, RunRecord
 from tuneloop.schemas.training import JobList, job_name
 from tuneloop.sensor.inspection import mark_status_notified
 from tuneloop.sensor.tick import TickResult
@@ -114,6 +115,25 @@ def test_job_that_is_gone_for_a_day_is_held_as_lost_and_goes_on_when_it_is_there
     emulator.clear_faults()
     look(ledger, behind(emulator.url, emulator))
     assert last(ledger, run).state == "trained"
+
+
+def test_job_that_was_to_stop_and_is_gone_for_a_day_has_stopped(
+    put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
+) -> None:
+    (run,) = put_in_flight(1)
+    job = job_name(run.key, 1)
+    request = CancelRequest(created_at=now(), job_id=emulator.jobs()[0].id, flow_run=run.flow_run)
+    ledger.create_record(f"cancelled-jobs/{job}/request.json", request)
+    age_records(ledger, run, timedelta(hours=2))
+    with bent(emulator.url, nothing) as url:
+        emulator.inject(Fault("refuse", DETAILS, status=404, times=100))
+        look(ledger, behind(url, emulator))
+        age(ledger, f"inflight/{run.account.slug}/trouble/{job}", timedelta(hours=25))
+        tick = look(ledger, behind(url, emulator))
+    end = last(ledger, run)
+    assert isinstance(end, Abandoned)
+    assert (end.paid, end.cancelled_run) == (True, run.flow_run)
+    assert [pending.ended for pending in tick.pending] == [True]
 
 
 def test_job_that_was_gone_for_some_hours_begins_anew_when_it_is_gone_again(

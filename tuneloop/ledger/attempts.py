@@ -19,6 +19,7 @@ from tuneloop.schemas.records import (
     Record,
     Rejected,
     RunRecord,
+    Submitted,
 )
 
 ATTEMPTS_IN_A_ROW = 3
@@ -89,9 +90,28 @@ def may_begin(ledger: Ledger, run: RunRecord) -> bool:
     return choose_attempt(ledger, run.key, reason) == run.attempt
 
 
-def too_many_attempts(history: list[AnyTrainingRecord], attempt: int) -> str | None:
-    """Say why an attempt needs approval, None where the ones before did not all fail."""
-    ends = {record.attempt: record for record in history if record.attempt < attempt}
+def needs_approval(history: list[AnyTrainingRecord], run: RunRecord) -> str | None:
+    """Say why a run's attempt needs approval, None where it does not.
+
+    Not if the ones before did not all fail, and the last job was not cancelled by a person who has not asked for
+    another one since.
+    """
+    before = [record for record in history if record.attempt < run.attempt]
+    cancelled = None if run.retrain_reason else _cancelled_before(before)
+    return cancelled or _failed_before(before)
+
+
+def _cancelled_before(history: list[AnyTrainingRecord]) -> str | None:
+    # Attempts without a job say nothing: a person may have rejected to train again.
+    submitted = max((record.attempt for record in history if isinstance(record, Submitted)), default=None)
+    end = next((record for record in reversed(history) if record.attempt == submitted), None)
+    if not isinstance(end, Abandoned) or end.cancelled_run is None:
+        return None
+    return f"a person has cancelled {end.name}, and another attempt is paid again"
+
+
+def _failed_before(history: list[AnyTrainingRecord]) -> str | None:
+    ends = {record.attempt: record for record in history}
     recent = [ends[number] for number in sorted(ends)[-ATTEMPTS_IN_A_ROW:]]
     if len(recent) < ATTEMPTS_IN_A_ROW or any(record.state not in UNPAID_FAILURES for record in recent):
         return None

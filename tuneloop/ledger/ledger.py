@@ -16,6 +16,7 @@ from tuneloop.ledger.record_store import RecordStore
 from tuneloop.schemas.records import (
     ENDS,
     AnyTrainingRecord,
+    CancelRequest,
     Decision,
     Promotion,
     RunRecord,
@@ -150,6 +151,11 @@ class Ledger(RecordStore):
     def run_of(self, end: FailedJob) -> RunRecord | None:
         return self.run(self.store.read(end.name).decode())
 
+    def waiting_for(self, account: str, job: str) -> set[str]:
+        """The flow runs that have left a marker for a job."""
+        prefix = f"inflight/{account}/{job}/"
+        return {name.removeprefix(prefix) for name in self.store.names(prefix)}
+
     def unmark(self, run: RunRecord) -> None:
         """Delete a run's marker. Only after its end has been read.
 
@@ -172,6 +178,17 @@ class Ledger(RecordStore):
     def remember_cancelled(self, flow_run: str) -> None:
         """Remember that a run was cancelled by hand: what was paid is collected, and nothing is judged."""
         self.store.create(f"cancelled/{flow_run}", b"")
+
+    def cancelled(self) -> set[str]:
+        """Every run that was cancelled by hand."""
+        return {name.removeprefix("cancelled/") for name in self.store.names("cancelled/")}
+
+    def cancel_request(self, job: str) -> CancelRequest | None:
+        """The recorded request to stop a job of this name, None where nobody was about to ask for it."""
+        try:
+            return self.read_record(f"cancelled-jobs/{job}/request.json", CancelRequest)
+        except ObjectNotFound:
+            return None
 
     def decisions(self, run: RunRecord) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""

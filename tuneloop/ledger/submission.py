@@ -21,7 +21,7 @@ from tuneloop.errors import (
 )
 from tuneloop.http.transport import RequestNotSent
 from tuneloop.ledger.accounts import JobNameCache
-from tuneloop.ledger.attempts import ATTEMPTS_IN_A_ROW, too_many_attempts
+from tuneloop.ledger.attempts import needs_approval
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.evidence import (
     check_clock,
@@ -184,8 +184,8 @@ def _hold_if_unreadable(before: TrainingLog, claimed: TrainingLog, shown: JobLis
 def _reserve_or_hold(
     budget: Budget, training: TrainingLog, claim: Claimed, request: SubmitRequest, cents: int | None
 ) -> None:
-    if claim.attempt > ATTEMPTS_IN_A_ROW and "attempts" not in claim.waived:
-        reason = too_many_attempts(training.history, claim.attempt)
+    if "attempts" not in claim.waived:
+        reason = needs_approval(training.history, request.run)
         if reason is not None:
             raise _held(training.hold("attempts", reason))
     try:

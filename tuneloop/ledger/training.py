@@ -13,6 +13,7 @@ from tuneloop.schemas.records import (
     UNPAID_FAILURES,
     Abandoned,
     AnyTrainingRecord,
+    CancelRequest,
     Claimed,
     Failed,
     HasJobId,
@@ -84,6 +85,15 @@ class TrainingLog:
         """Write an unpaid end, after its job's name: see `Ledger.note_failure`. Raises as `append`."""
         self.ledger.note_failure(run, record.name)
         self.append(record)
+
+    def append_cancelled(self, request: CancelRequest, why: str) -> Abandoned:
+        """Write that a job has stopped as requested. Raises `RecordConflict` where the training has moved on."""
+        reason = (
+            f"run {request.flow_run} was cancelled by a person, and job {request.job_id} with it: {why}. The "
+            "provider does not say what was billed by then, so all of it counts as paid"
+        )
+        end = Abandoned(**self.header(), reason=reason, paid=True, again=True, cancelled_run=request.flow_run)
+        return self.append(end)
 
     def hold(self, kind: HeldKind, reason: str, *, sent: bool = True) -> Held:
         """Ask for a manual decision. Raises `RecordConflict` where the training has moved on."""
@@ -183,6 +193,8 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
     try:
         if status.phase != "failed":
             return log.append(Trained(**fields))
+        if (request := ledger.cancel_request(log.name)) is not None:
+            return log.append_cancelled(request, f"it is {status.provider_status} now")
         failed = Failed(**fields, reason=status.error_message or "the provider gives no reason")
         log.append_failure(run, failed)
     except RecordConflict:

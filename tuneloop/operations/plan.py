@@ -7,7 +7,7 @@ from typing import Literal
 
 from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
-from tuneloop.ledger.attempts import too_many_attempts
+from tuneloop.ledger.attempts import needs_approval
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
@@ -109,7 +109,7 @@ def _action(
 ) -> tuple[Action, str]:
     last = training.last
     if last is None:
-        held = too_many_attempts(ledger.history(run.key), run.attempt) or budget.hold_reason(cents)
+        held = needs_approval(ledger.history(run.key), run) or budget.hold_reason(cents)
         submitted = f"{training.name} would be submitted to {run.account.slug}"
         return ("on hold", f"{training.name} would be held: {held}") if held else ("train", submitted)
     if isinstance(last, Held):

@@ -41,7 +41,7 @@ _Reason = Annotated[
 
 
 class SubmitApproval(RunInput):
-    """Asked where nothing was sent: over a limit, or after too many failures."""
+    """Asked where nothing was sent: over a limit, after too many failures, or after a cancelled job."""
 
     decision: Literal["approve: submit it", "reject: abandon it"]
     reason: _Reason

@@ -18,6 +18,7 @@ from tuneloop.clock import now
 from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
+from tuneloop.orchestration.cancelling import cancel_jobs
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
 from tuneloop.orchestration.models_page import may_have_changed, update_models_page
 from tuneloop.orchestration.recovery import ResumeResult, resume_runs
@@ -48,6 +49,7 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
         "resumed": sum(resumed.resumed for _, resumed in results),
         "continued by another run": sum(resumed.continued for _, resumed in results),
         "closed": sum(resumed.closed for _, resumed in results),
+        "jobs cancelled": sum(resumed.jobs_cancelled for _, resumed in results),
         "overdue": sum(len(tick.overdue) for tick, _ in results),
         "unknown statuses": sum(len(tick.unknown_statuses) for tick, _ in results),
     }
@@ -68,11 +70,13 @@ def _poll_store(
     tick, resumed = TickResult(), ResumeResult()
     try:
         ledger = Ledger(drive_store(slug))
-        tick = poll_all(ledger, partial(open_provider, policy=TICK_POLICY), previous, account)
+        open_account = partial(open_provider, policy=TICK_POLICY)
+        tick = poll_all(ledger, open_account, previous, account)
         _emit(ledger, tick)
         # Of all runs, whether there is anything to do or not: a cancelled one may be deleted at any time.
-        note_cancelled(client, ledger, tick.flow_runs)
+        cancelled = note_cancelled(client, ledger, [marker.flow_run for marker in tick.markers])
         resumed = resume_runs(client, ledger, slug, tick.pending, now())
+        resumed.jobs_cancelled = cancel_jobs(client, ledger, open_account, tick.markers, cancelled)
     except Exception as error:  # noqa: BLE001 - the other stores are polled, whatever is wrong with this one
         tick.problems.append(str(error) or type(error).__name__)
     tick.problems = [f"{slug}: {problem}" for problem in dict.fromkeys([*tick.problems, *resumed.problems])]

@@ -34,7 +34,7 @@ NOTIFY_AFTER = timedelta(minutes=10)
 """More than three heartbeats of Prefect's default, and far more than a worker needs."""
 CONTINUE_AFTER = timedelta(minutes=30)
 """After that another run goes on. Should this one live after all, the ledger keeps them apart."""
-_CANCELLED_BY_PREFECT = ("concurrency limit", "concurrency slot", "no longer exists", "timed out")
+_CANCELLED_BY_PREFECT = ("concurrency limit", "concurrency slot", "no longer exists", "timed out", "shutting down")
 """What Prefect says where nobody has cancelled anything."""
 _ALIVE = {StateType.RUNNING, StateType.PAUSED}
 _Item = TypeVar("_Item")
@@ -100,12 +100,18 @@ def find_runs(
     )
 
 
-def note_cancelled(client: SyncPrefectClient, ledger: Ledger, flow_runs: Iterable[str]) -> None:
-    """Remember in the store which runs a person has cancelled: they may be deleted from the server later."""
+def note_cancelled(client: SyncPrefectClient, ledger: Ledger, flow_runs: list[str]) -> set[str]:
+    """Remember in the store which runs a person has cancelled: they may be deleted from the server later.
+
+    Returns those of the runs that were cancelled, whenever that was.
+    """
+    cancelled = ledger.cancelled().intersection(flow_runs) if flow_runs else set()
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLED]))
     for flow_run, run in runs_by_id(client, flow_runs, state).items():
-        if not ledger.is_cancelled(flow_run) and is_cancelled_by_hand(client, run):
+        if flow_run not in cancelled and is_cancelled_by_hand(client, run):
             ledger.remember_cancelled(flow_run)
+            cancelled.add(flow_run)
+    return cancelled
 
 
 def is_cancelled_by_hand(client: SyncPrefectClient, run: FlowRun) -> bool:

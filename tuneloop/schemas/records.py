@@ -124,7 +124,8 @@ class Held(TrainingRecord):
     reason: str
     """Why no run may go on by itself."""
     kind: HeldKind = "uncertain"
-    """A submit may have been accepted, a limit is reached, too many failures, or a paid job is out of reach."""
+    """A submit may have been accepted, a limit is reached, too many failures or a cancelled job came before, or a
+    paid job is out of reach."""
     sent: bool = True
     """Whether the claim before it may have been submitted; never for the two kinds in the middle."""
 
@@ -137,7 +138,24 @@ class Abandoned(TrainingRecord):
     paid: bool
     """Whether the provider has accepted the job, or may have."""
     again: bool = False
-    """A person wants it trained once more: the next run makes a new attempt, which is paid."""
+    """The next run makes a new attempt, which is paid: a person wants it again, or has cancelled this one."""
+    cancelled_run: str | None = None
+    """The run that a person has cancelled, and the job with it: the next attempt needs approval."""
+
+
+class CancelRequest(Record):
+    """The provider is about to be asked to stop a job: a person has cancelled every run that waits for it."""
+
+    job_id: str
+    flow_run: str
+    """One of those runs."""
+
+
+class CancelAnswer(Record):
+    """The provider was asked, or cannot be: no tick asks again."""
+
+    accepted: bool
+    """Whether the job is to stop. It may end otherwise all the same."""
 
 
 AnyTrainingRecord = Annotated[

@@ -97,7 +97,7 @@ def _handle_unclear(
     if unknown is not None and not query.ledger.store.exists(_word_name(run, unknown)):
         tick.problems.append(f"{training.name}: unknown status {unknown!r} counts as still running")
         tick.unknown_statuses.append(UnknownStatus(run, unknown))
-    return _hold_as_lost(run, training, why, since)
+    return _end_as_lost(query, run, training, why, since)
 
 
 def mark_status_notified(ledger: Ledger, unknown: UnknownStatus) -> None:
@@ -165,12 +165,18 @@ def _unclear_because(result: QueryResult, training: TrainingLog, jobs: list[JobS
     return f"the provider has no job {last.job_id} any more" if gone else None
 
 
-def _hold_as_lost(run: RunRecord, training: TrainingLog, why: str, since: datetime | None) -> Transition | None:
+def _end_as_lost(
+    query: AccountQuery, run: RunRecord, training: TrainingLog, why: str, since: datetime | None
+) -> Transition | None:
+    """Hold a job whose state was unclear for a day; one that was to stop, and is gone, has stopped."""
     last = training.last
     if since is None or now() - since < HELD_AFTER or not isinstance(last, Submitted):
         return None
-    reason = f"{why}, since {since:%Y-%m-%d %H:%M} UTC: look for {last.name} in its console"
+    why = f"{why}, since {since:%Y-%m-%d %H:%M} UTC"
+    request = query.ledger.cancel_request(training.name) if training.name in query.result.absent else None
     try:
-        return Transition(run, training.hold("lost", reason), None)
+        if request is not None:
+            return Transition(run, training.append_cancelled(request, why), None)
+        return Transition(run, training.hold("lost", f"{why}: look for {last.name} in its console"), None)
     except RecordConflict:
         return None

@@ -60,7 +60,7 @@ def poll_all(
         )
         for slug in dict.fromkeys([*markers, *failed])
     ]
-    tick = TickResult(flow_runs=[marker.flow_run for found in markers.values() for marker in found])
+    tick = TickResult(markers=[marker for found in markers.values() for marker in found])
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         # Each at its own pace: one that does not answer delays only the end of the tick.
         for found in [threads.submit(copy_context().run, each.poll) for each in polls]:

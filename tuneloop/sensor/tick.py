@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import NamedTuple
 
+from tuneloop.ledger.ledger import Marker
 from tuneloop.schemas.records import RunRecord, Submitted
 from tuneloop.sensor.transitions import PendingRun, Transition
 
@@ -38,8 +39,8 @@ class TickResult:
     """What one poll found."""
 
     in_flight: int = 0
-    """Markers that were seen, and below the runs that have left them."""
-    flow_runs: list[str] = field(default_factory=list)
+    """How many runs have left a marker, and below the markers."""
+    markers: list[Marker] = field(default_factory=list)
     states: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many jobs have which state, by account and provider status."""
     oldest: datetime | None = None

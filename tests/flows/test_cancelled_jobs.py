@@ -1,0 +1,126 @@
+"""Only a person's cancelling stops a job, and only where nobody else waits for it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.logging import disable_run_logger
+from prefect.states import Cancelled, Cancelling, Crashed, Failed, Pending, Running, Scheduled, Suspended
+
+from flows.retrain_model import retrain_model
+from tests.ledger.test_lost import submitted
+from tuneloop.demo.stack import Stack
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.cancelling import cancel_jobs
+from tuneloop.orchestration.run_queries import note_cancelled
+from tuneloop.providers.base import Capabilities
+from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.training import Submission
+from tuneloop.storage.local import LocalDirectory
+
+States = list[State[Any]]
+SUSPENDED: States = [Running(), Suspended()]
+BY_A_PERSON: States = [*SUSPENDED, Cancelled()]
+
+
+class StoppingProvider(SegmindProvider):
+    """One that stops every job."""
+
+    capabilities: ClassVar[Capabilities] = SegmindProvider.capabilities.model_copy(update={"cancel": True})
+
+    def __init__(self) -> None:
+        super().__init__("no-key", base_url="http://127.0.0.1:9")
+        self.stopped: list[str] = []
+
+    def cancel(self, job: Submission) -> bool:
+        self.stopped.append(job.job_id)
+        return True
+
+
+@pytest.fixture
+def own(stack: Stack, artifacts: LocalDirectory, run: RunRecord) -> Ledger:
+    """A ledger that no sensor watches, with a job that no run waits for."""
+    del stack
+    ledger = Ledger(artifacts)
+    submitted(ledger, run)
+    return ledger
+
+
+def waiting(ledger: Ledger, run: RunRecord, states: States) -> UUID:
+    """A run that waits for the job, and has come through these states."""
+    with get_client(sync_client=True) as client:
+        flow_run = client.create_flow_run(retrain_model, state=Pending()).id
+    ledger.mark(ledger.save_run(run.model_copy(update={"flow_run": str(flow_run)})))
+    come_to(flow_run, states)
+    return flow_run
+
+
+def come_to(flow_run: UUID, states: States) -> None:
+    with get_client(sync_client=True) as client:
+        for state in states:
+            client.set_flow_run_state(flow_run, state.fresh_copy(), force=True)
+
+
+def delete(flow_run: UUID) -> None:
+    with get_client(sync_client=True) as client:
+        client.delete_flow_run(flow_run)
+
+
+def look(ledger: Ledger) -> list[str]:
+    """The jobs that a tick has asked to stop."""
+    provider, markers = StoppingProvider(), list(ledger.markers())
+    with get_client(sync_client=True) as client, disable_run_logger():
+        cancelled = note_cancelled(client, ledger, [marker.flow_run for marker in markers])
+        accepted = cancel_jobs(client, ledger, lambda _: provider, markers, cancelled)
+    assert accepted == len(provider.stopped)
+    return provider.stopped
+
+
+@pytest.mark.parametrize(
+    ("states", "stops"),
+    [
+        (BY_A_PERSON, True),
+        ([Running(), Cancelling(), Cancelled()], True),
+        ([Running(), Cancelling()], False),
+        ([Running(), Crashed()], False),
+        ([Running(), Failed()], False),
+        ([Running(), Cancelled(message="Runner is shutting down.")], False),
+        ([*SUSPENDED, Cancelled(message="Deployment concurrency limit reached.")], False),
+        (SUSPENDED, False),
+    ],
+    ids=["suspended", "running", "cancelling", "crashed", "failed", "its runner stopped", "limit", "waits"],
+)
+def test_job_stops_when_a_person_has_cancelled_its_run_and_for_no_other_end_of_it(
+    states: States, stops: bool, own: Ledger, run: RunRecord
+) -> None:
+    waiting(own, run, states)
+    assert look(own) == (["job"] if stops else [])
+    assert look(own) == [], "asked once"
+
+
+def test_job_goes_on_while_another_run_waits_for_it(own: Ledger, run: RunRecord) -> None:
+    waiting(own, run, BY_A_PERSON)
+    other = waiting(own, run, SUSPENDED)
+    assert look(own) == []
+    come_to(other, [Cancelled()])
+    assert look(own) == ["job"]
+
+
+def test_job_of_a_deleted_run_stops_only_if_it_was_seen_cancelled(own: Ledger, run: RunRecord) -> None:
+    flow_run = waiting(own, run, BY_A_PERSON)
+    delete(flow_run)
+    assert look(own) == []
+    own.remember_cancelled(str(flow_run))
+    assert look(own) == ["job"]
+
+
+def test_run_that_is_retried_after_it_was_cancelled_waits_again(own: Ledger, run: RunRecord) -> None:
+    flow_run = waiting(own, run, BY_A_PERSON)
+    own.remember_cancelled(str(flow_run))
+    come_to(flow_run, [Scheduled(name="AwaitingRetry")])
+    assert look(own) == []
