@@ -44,8 +44,8 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
 
     Images and captions are read from the folder, which is never changed. A training that was paid for once is
     never paid for again: a run on unchanged images, recipe and plan ends as "Cached". While the provider
-    trains, the run is suspended and holds nothing; the sensor (watch-trainings) resumes it. Cancel it and nothing
-    is lost: the next run continues.
+    trains, the run is suspended and holds nothing; the sensor (watch-trainings) resumes it. Cancel it, and its job
+    is cancelled too; where the provider cannot do that, the next run continues with what was trained.
 
     Needs: a store block, a credentials block, and a deployment of watch-trainings that names the store.
 
