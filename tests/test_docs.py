@@ -166,7 +166,8 @@ def capability_table() -> str:
 
 def _line(recipe: type[BaseRecipe], can: Capabilities) -> tuple[str, ...]:
     kind = "edit pairs" if recipe.edit_pairs else "images"
-    way = "presigned upload, or a public address" if can.upload else "within the submit"
+    way = "presigned upload" if can.upload else "within the submit"
+    way += ", or a public address" if can.public_url else ""
     return (
         f"`{trainer_of(recipe)}`",
         recipe.provider,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -14,20 +15,29 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.store import store_images
 from tuneloop.emulator import Progress, running_emulator
-from tuneloop.providers.registry import TRAINERS, Recipe
-from tuneloop.schemas.recipe_fields import BaseRecipe
+from tuneloop.providers.registry import PROVIDERS, TRAINERS, ProviderRow, Recipe
+from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
 from tuneloop.storage.local import LocalDirectory
 
 RECIPES = {name: recipe.example_for("ROBOX") for name, recipe in TRAINERS.items()}
+MANY = 4
+"""Trainers of one provider that are more are rows of a table, and share all of their code."""
 LIVE = os.environ.get("LIVE")
 
 
-def recipe_named(name: str) -> BaseRecipe:
+def recipe_named(name: str, **more: Any) -> BaseRecipe:
     adapter: TypeAdapter[BaseRecipe] = TypeAdapter(Recipe)
-    return adapter.validate_python({"trainer": name, **RECIPES[name]})
+    return adapter.validate_python({"trainer": name, **RECIPES[name], **more})
 
 
-@pytest.fixture(params=list(RECIPES))
+def in_full(row: ProviderRow) -> list[str]:
+    """Trainers that meet the whole contract: all, or of a table its first for images and its first for pairs."""
+    if len(row.recipes) <= MANY:
+        return [trainer_of(recipe) for recipe in row.recipes]
+    return [trainer_of(next(r for r in row.recipes if r.edit_pairs is pairs)) for pairs in (False, True)]
+
+
+@pytest.fixture(params=[name for row in PROVIDERS for name in in_full(row)])
 def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirectory) -> Iterator[Rig]:
     recipe = recipe_named(request.param)
     folder = draw_pairs(tmp_path) if recipe.edit_pairs else draw_images(tmp_path / "images")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.rig import Rig
 from tuneloop.clock import Deadline
-from tuneloop.emulator import Fault
+from tuneloop.emulator import Fault, Progress
 from tuneloop.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -25,7 +25,7 @@ pays = pytest.mark.pays
 
 
 def submit(rig: Rig, name: str) -> Submission:
-    dataset = rig.provider.deliver("a-name", rig.archive)
+    dataset = rig.provider.deliver(name, rig.archive)
     return rig.provider.submit(name, rig.recipe, dataset, Deadline(60))
 
 
@@ -89,6 +89,8 @@ def test_job_is_found_by_its_name_and_becomes_ready(rig: Rig) -> None:
 
 @pays
 def test_job_is_cancelled_exactly_where_the_provider_says_so(rig: Rig) -> None:
+    if rig.emulator is not None:
+        rig.emulator.progress(Progress.after_seconds(3600))
     cancelled = rig.provider.cancel(submit(rig, "0123456789abcdef-g1"))
     assert cancelled is rig.provider.capabilities.cancel
 
@@ -141,7 +143,7 @@ def break_submit(rig: Rig, fault: str, status: int = 500) -> None:
 
 @pytest.mark.parametrize("fault", ["cut_after_effect", "fail_after_effect"])
 def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: str) -> None:
-    dataset = emulated.provider.deliver("a-name", emulated.archive)
+    dataset = emulated.provider.deliver("n-g1", emulated.archive)
     break_submit(emulated, fault)
     with pytest.raises(ProviderUnavailable) as caught:
         emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
@@ -151,14 +153,14 @@ def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: s
 
 
 def test_past_the_deadline_nothing_is_submitted(emulated: Rig) -> None:
-    dataset = emulated.provider.deliver("a-name", emulated.archive)
+    dataset = emulated.provider.deliver("n-g1", emulated.archive)
     with pytest.raises(RequestNotSent, match="deadline"):
         emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(0))
     assert emulated.trainings() == 0
 
 
 def test_too_many_requests_are_told_apart_from_an_outage(emulated: Rig) -> None:
-    dataset = emulated.provider.deliver("a-name", emulated.archive)
+    dataset = emulated.provider.deliver("n-g1", emulated.archive)
     break_submit(emulated, "refuse", 429)
     with pytest.raises(RateLimited):
         emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
@@ -166,7 +168,7 @@ def test_too_many_requests_are_told_apart_from_an_outage(emulated: Rig) -> None:
 
 
 def test_no_credits_is_said_as_such(emulated: Rig) -> None:
-    dataset = emulated.provider.deliver("a-name", emulated.archive)
+    dataset = emulated.provider.deliver("n-g1", emulated.archive)
     break_submit(emulated, "refuse", 402)
     with pytest.raises(InsufficientCredits, match="credits"):
         emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))

@@ -63,8 +63,8 @@ def test_running_trainings_are_left_asleep_and_ended_ones_woken_at_every_look(
 ) -> None:
     assert rig.emulator is not None
     rig.emulator.progress(Progress.after_seconds(3600))
-    uploaded = rig.provider.deliver("a-name", rig.archive)
     nothing_yet = TrainingLog(ledger, mine.key, 1)
+    uploaded = rig.provider.deliver(nothing_yet.name, rig.archive)
     submit_training(rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, SpendingLimits()))
     assert moved(look(rig, ledger)) == []
     rig.emulator.progress(Progress.at_once())
@@ -80,7 +80,7 @@ def test_claimed_job_that_the_provider_shows_is_adopted(
 ) -> None:
     claim = old_claim(mine, timedelta(seconds=-60))
     ledger.append(mine.key, None, claim)
-    uploaded = rig.provider.deliver("a-name", rig.archive)
+    uploaded = rig.provider.deliver(claim.name, rig.archive)
     rig.provider.submit(claim.name, rig.recipe, uploaded, Deadline(60))
     look(rig, ledger)
     states = [record.state for record in ledger.history(mine.key)]
@@ -108,8 +108,8 @@ def test_one_unreadable_record_is_named_and_keeps_no_other_run_asleep(
     other = mine.model_copy(update={"flow_run": "33333333-3333-3333-3333-333333333333", "key": "e" * 64})
     ledger.mark(ledger.save_run(other))
     ledger.store.create(f"trainings/{other.key}/0001.json", b"{}")
-    uploaded = rig.provider.deliver("a-name", rig.archive)
     nothing_yet = TrainingLog(ledger, mine.key, 1)
+    uploaded = rig.provider.deliver(nothing_yet.name, rig.archive)
     submit_training(rig.provider, nothing_yet, SubmitRequest(mine, rig.recipe, uploaded, SpendingLimits()))
     tick = look(rig, ledger)
     assert moved(tick) == [mine.flow_run]

@@ -16,7 +16,7 @@ from tests.wire.exchanges import Exchange, Form, difference, exchanges, filled
 from tests.wire.replay import replaying
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 
-SEGMIND, BFL = exchanges("segmind"), exchanges("bfl")
+SEGMIND, BFL, FAL = exchanges("segmind"), exchanges("bfl"), exchanges("fal")
 
 World = tuple[EmulatorControl, dict[str, str]]
 
@@ -34,12 +34,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, s
             if name not in worlds:
                 folder = tmp_path_factory.mktemp(name)
                 emulator = running.enter_context(running_emulator(provider, folder, progress=Progress.at_once()))
-                segmind = provider == "segmind"
-                values = wire_worlds.segmind(emulator, theme, public) if segmind else wire_worlds.bfl(emulator)
-                worlds[name] = emulator, values
+                worlds[name] = emulator, _values(provider, emulator, theme, public)
             return worlds[name]
 
         yield of
+
+
+def _values(provider: str, emulator: EmulatorControl, theme: str, public: str) -> dict[str, str]:
+    if provider == "segmind":
+        return wire_worlds.segmind(emulator, theme, public)
+    return {"bfl": wire_worlds.bfl, "fal": wire_worlds.fal}[provider](emulator)
 
 
 @pytest.mark.parametrize("documented", SEGMIND, ids=lambda documented: documented.name)
@@ -50,6 +54,11 @@ def test_segmind_answers_as_documented(world: Callable[[str, str], World], docum
 @pytest.mark.parametrize("documented", BFL, ids=lambda documented: documented.name)
 def test_bfl_answers_as_documented(world: Callable[[str, str], World], documented: Exchange) -> None:
     _check(documented, *world("bfl", ""))
+
+
+@pytest.mark.parametrize("documented", FAL, ids=lambda documented: documented.name)
+def test_fal_answers_as_documented(world: Callable[[str, str], World], documented: Exchange) -> None:
+    _check(documented, *world("fal", ""))
 
 
 def _check(documented: Exchange, emulator: EmulatorControl, values: dict[str, str]) -> None:

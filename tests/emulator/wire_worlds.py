@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 
 from tests.emulator.bfl_caller import BflCaller, changed_zip, folder_zip
+from tests.emulator.fal_caller import FLUX, FalCaller
 from tests.emulator.segmind_caller import Caller, dataset, pairs, portrait
 from tuneloop.emulator import EmulatorControl, Progress
 
@@ -73,6 +74,44 @@ def bfl(emulator: EmulatorControl) -> dict[str, str]:
         "file_data": base64.b64encode(caller.archive()).decode(),
         "folder_data": base64.b64encode(folder_zip()).decode(),
         "nested_data": base64.b64encode(changed_zip("more.zip", dataset(1))).decode(),
+    }
+
+
+def fal(emulator: EmulatorControl) -> dict[str, str]:
+    """An account of fal with trainings and images in every state."""
+    caller = FalCaller(emulator)
+    zip_url, pairs_url = caller.upload(), caller.upload(pairs())
+    inputs: dict[str, tuple[str, dict[str, str]]] = {
+        "ready_id": (FLUX, {"images_data_url": zip_url}),
+        "edit_id": (
+            "fal-ai/flux-2-trainer/edit",
+            {"image_data_url": pairs_url, "default_caption": "give it a hat"},
+        ),
+        "krea_id": ("krea/v3/trainer", {"training_data_url": zip_url, "trigger_phrase": "HRBR"}),
+        "klein_3_id": ("blackforestlabs/flux-3/klein/base/trainer", {"images_data_url": zip_url}),
+    }
+    requests = {name: caller.call("POST", path, json=body).json() for name, (path, body) in inputs.items()}
+    for accepted in requests.values():
+        caller.status(accepted)
+    weights = caller.weights(requests["ready_id"])
+    emulator.switch(image_s=0)
+    requests["image_id"] = caller.draw(weights)
+    emulator.progress(Progress.after_seconds(IN_QUEUE=0, IN_PROGRESS=1e9))
+    requests["running_id"] = caller.train()
+    caller.status(requests["running_id"])
+    emulator.progress(NEVER)
+    requests |= {name: caller.train() for name in ("waiting_id", "cancel_id", "failed_id")}
+    emulator.fail_job(requests["failed_id"]["request_id"], "runner_disconnected")
+    body = {"file_name": "large.zip", "content_type": "application/zip"}
+    parts = caller.call("POST", "storage/upload/initiate-multipart?storage_type=fal-cdn-v3", json=body).json()
+    return {name: accepted["request_id"] for name, accepted in requests.items()} | {
+        "api_key": emulator.api_key,
+        "zip_url": zip_url,
+        "pairs_url": pairs_url,
+        "weights_url": weights,
+        "part_url": f"{parts['upload_url']}/1",
+        "part": "any bytes",
+        "image_url": "data:image/png;base64," + base64.b64encode(portrait()).decode(),
     }
 
 

@@ -51,6 +51,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "kontext-lora": [{"segmind_public": True, "advance_parameters": {"steps": 300}}],
     "qwen-lora": [{"advance_parameters": {"learning_rate": 4e-4}}],
     "bfl-finetune": [{"iterations": 500, "lora_rank": 16, "captioning": False}],
+    "fal-turbo-flux-lora": [{"trigger_word": "ohwy", "training_style": "style", "learning_rate": 1e-3}],
+    "fal-krea-3-lora": [{"steps": 500, "resolution": 1536}],
 }
 
 
@@ -131,7 +133,7 @@ def dataset_digest(folder: Path, recipe: FluxLoraRecipe) -> str:
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_recipe_of_a_file_and_its_form_mean_the_same(trainer: str) -> None:
-    for others in ({}, *SETTINGS[trainer]):
+    for others in ({}, *SETTINGS.get(trainer, ())):
         written = {**TRAINERS[trainer].example_for("ROBOX"), **others}
         shown = to_form(written, TRAINERS)
         assert shown.keys() <= {

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
-from tests.contract.conftest import RECIPES
+from tests.contract.conftest import RECIPES, recipe_named
 from tests.providers.test_bfl import ThreeBytes
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline
-from tuneloop.providers.base import DeliveredDataset
-from tuneloop.providers.bfl.client import BflProvider
-from tuneloop.providers.registry import ADOPTED, Recipe, recorded_recipe
-from tuneloop.providers.segmind.client import SegmindProvider
+from tuneloop.providers.base import DeliveredDataset, Provider
+from tuneloop.providers.registry import ADOPTED, recorded_recipe, row_of
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.recipe_fields import BaseRecipe
 
-CLIENTS = {"segmind": SegmindProvider, "bfl": BflProvider}
-SUBMITS = {"segmind": "a training", "bfl": "a training with a webhook and a third priority"}
-
-
-def recipe_named(name: str, **more: Any) -> BaseRecipe:
-    adapter: TypeAdapter[BaseRecipe] = TypeAdapter(Recipe)
-    return adapter.validate_python({"trainer": name, **RECIPES[name], **more})
+SUBMITS = {"segmind": "a training", "bfl": "a training with a webhook and a third priority", "fal": "a training"}
 
 
 def body_sent(recipe: BaseRecipe) -> Any:
     dataset = DeliveredDataset("https://example.invalid/d.zip", 3, ThreeBytes())
     with replaying(exchange(recipe.provider, SUBMITS[recipe.provider])) as replay:
-        CLIENTS[recipe.provider]("key-of-a-test", base_url=replay.url).submit(
-            "a name", recipe, dataset, Deadline(60)
-        )
+        client: Callable[..., Provider] = row_of(recipe.provider).client
+        client("key-of-a-test", base_url=replay.url).submit("a name", recipe, dataset, Deadline(60))
     (received,) = replay.received
     return json.loads(received.body)
 

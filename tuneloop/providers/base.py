@@ -164,7 +164,10 @@ class Provider(ABC):
 
     @abstractmethod
     def deliver(self, name: str, archive: OutgoingFile) -> DeliveredDataset:
-        """Bring the zip to where the provider takes it from, and prove that it is there. Costs nothing."""
+        """Bring the zip to where the provider takes it from, and prove that it is there. Costs nothing.
+
+        `name` is the job's, as in `submit`: some providers keep it with the file only.
+        """
 
     @abstractmethod
     def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:

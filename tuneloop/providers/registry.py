@@ -15,6 +15,8 @@ from tuneloop import redaction
 from tuneloop.errors import ConfigurationError
 from tuneloop.providers.bfl import webhook as bfl_webhook
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
+from tuneloop.providers.fal import webhook as fal_webhook
+from tuneloop.providers.fal.recipes import RECIPES as FAL_RECIPES
 from tuneloop.providers.segmind import webhook as segmind_webhook
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.schemas.recipe_fields import AdoptedRecipe, BaseRecipe, trainer_of
@@ -76,6 +78,13 @@ PROVIDERS = (
         client_class="BflProvider",
         recipes=(BflFinetuneRecipe,),
         webhook_steps=bfl_webhook.webhook_steps,
+    ),
+    ProviderRow(
+        name="fal",
+        client_class="FalProvider",
+        recipes=FAL_RECIPES,
+        webhook_steps=fal_webhook.webhook_steps,
+        key=re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}"),
     ),
 )
 
