@@ -114,16 +114,19 @@ def _model(emulation: Emulation, endpoint: Endpoint, values: dict[str, Any]) -> 
     """Return the training that made the first of the weights."""
     if not values["loras"]:
         raise _Unusable(["loras"], "The emulator has no base model: name the weights of one of its trainings")
-    for number, lora in enumerate(values["loras"]):
-        content = _fetched(emulation, lora["path"], ["loras", number, "path"], _HEADER_BYTES)
-        found = weights.metadata(content).get("fingerprint")
-        jobs = [job for job in emulation.jobs.all(polled=False) if job.status == emulation.jobs.lifecycle.trained]
-        made = next((job for job in jobs if mark(emulation, job) == found), None)
-        if made is None or TRAINERS[made.request["endpoint"]].inference != endpoint.name:
-            raise _Unusable(["loras", number, "path"], "The weights do not fit this model")
-        if number == 0:
-            first = made
-    return first
+    made = [_made(emulation, endpoint, lora["path"], number) for number, lora in enumerate(values["loras"])]
+    return made[0]
+
+
+def _made(emulation: Emulation, endpoint: Endpoint, url: str, number: int) -> Job:
+    """Return the training that made the weights at an address."""
+    loc: list[str | int] = ["loras", number, "path"]
+    found = weights.metadata(_fetched(emulation, url, loc, _HEADER_BYTES)).get("fingerprint")
+    jobs = [job for job in emulation.jobs.all(polled=False) if job.status == emulation.jobs.lifecycle.trained]
+    made = next((job for job in jobs if mark(emulation, job) == found), None)
+    if made is None or TRAINERS[made.request["endpoint"]].inference != endpoint.name:
+        raise _Unusable(loc, "The weights do not fit this model")
+    return made
 
 
 def _before(emulation: Emulation, endpoint: Endpoint, values: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """Endpoints of fal that draw with a LoRA: a row for each, with the model that checks its input.
 
-Sources: OpenAPI documents of its LoRA endpoints, June 2026; JavaScript types and page of flux-kontext-lora. For
-those of edits, of ideogram/v4, krea/v3 and flux-3 no document was at hand: their fields are those of their
-family, with the images to edit as `image_urls`. Prices of pages, for a megapixel.
+Sources: OpenAPI documents of its LoRA endpoints, June 2026; JavaScript types of flux-kontext-lora; pages of
+flux-2/lora/edit and krea/v3/text-to-image/lora. Of the other edits, of ideogram/v4 and of flux-3 no document was
+at hand: their fields are those of their family, with the images to edit as `image_urls`. Prices of pages, for a
+megapixel.
 """
 
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ _ROWS = [
     ),
     _endpoint("fal-ai/flux-kontext-lora", (30, 10, 50), (2.5, 20), 0.035, most_loras=None, edits="image_url"),
     _endpoint("fal-ai/flux-2/lora", (28, 4, 50), (2.5, 20), 0.021),
-    _endpoint("fal-ai/flux-2/lora/edit", (28, 4, 50), (2.5, 20), edits="image_urls"),
+    _endpoint("fal-ai/flux-2/lora/edit", (28, 4, 50), (2.5, 20), 0.021, edits="image_urls"),
     _endpoint("fal-ai/flux-2/klein/9b/base/lora", (28, 4, 50), (5, 20)),
     _endpoint("fal-ai/flux-2/klein/9b/base/edit/lora", (28, 4, 50), (5, 20), edits="image_urls"),
     _endpoint("fal-ai/qwen-image", (30, 2, 250), (2.5, 20), formats=("jpeg", "png")),
@@ -112,7 +113,7 @@ _ROWS = [
     _endpoint("fal-ai/z-image/turbo/lora", (8, 1, 8), None),
     _endpoint("ideogram/v4/lora", (28, 1, 50), (4, 20)),
     _endpoint("blackforestlabs/flux-3/klein/base/lora", (28, 4, 50), (5, 20)),
-    _endpoint("krea/v3/text-to-image/lora", (28, 1, 50), (4, 20)),
+    _endpoint("krea/v3/text-to-image/lora", (28, 1, 50), (4, 20), 0.05),
 ]
 
 ENDPOINTS = {endpoint.name: endpoint for endpoint in _ROWS}
