@@ -61,18 +61,26 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, artifacts: LocalDirector
         key = os.environ.get(KEY_VARIABLES[LIVE])
         if not key:
             pytest.skip(f"LIVE={LIVE} needs an API key in {KEY_VARIABLES[LIVE]}")
-        yield Rig(request.param, client(key), client("no-key"), recipe, archive, image, None)
+        yield prepared(Rig(request.param, client(key), client("no-key"), recipe, archive, image, None))
         return
     with running_emulator(recipe.provider, tmp_path / "emulator", progress=Progress.at_once()) as control:
-        yield Rig(
-            request.param,
-            client(control.api_key, base_url=control.url),
-            client("no-key", base_url=control.url),
-            recipe,
-            archive,
-            image,
-            control,
+        yield prepared(
+            Rig(
+                request.param,
+                client(control.api_key, base_url=control.url),
+                client("no-key", base_url=control.url),
+                recipe,
+                archive,
+                image,
+                control,
+            )
         )
+
+
+def prepared(rig: Rig) -> Rig:
+    """The same, with what a submit needs in place: a flow prepares it before each one."""
+    rig.provider.prepare("0123456789abcdef-g1", rig.recipe)
+    return rig
 
 
 def draw_pairs(tmp_path: Path) -> Path:
