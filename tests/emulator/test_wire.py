@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, s
 def _values(provider: str, emulator: EmulatorControl, theme: str, public: str) -> dict[str, str]:
     if provider == "segmind":
         return wire_worlds.segmind(emulator, theme, public)
-    return {"bfl": wire_worlds.bfl, "fal": wire_worlds.fal}[provider](emulator)
+    return {"bfl": wire_worlds.bfl, "fal": wire_worlds.fal, "replicate": wire_worlds.replicate}[provider](emulator)
 
 
 @pytest.mark.parametrize("documented", SEGMIND, ids=lambda documented: documented.name)
@@ -59,6 +59,11 @@ def test_bfl_answers_as_documented(world: Callable[[str, str], World], documente
 @pytest.mark.parametrize("documented", FAL, ids=lambda documented: documented.name)
 def test_fal_answers_as_documented(world: Callable[[str, str], World], documented: Exchange) -> None:
     _check(documented, *world("fal", ""))
+
+
+@pytest.mark.parametrize("documented", exchanges("replicate"), ids=lambda documented: documented.name)
+def test_replicate_answers_as_documented(world: Callable[[str, str], World], documented: Exchange) -> None:
+    _check(documented, *world("replicate", ""))
 
 
 def _check(documented: Exchange, emulator: EmulatorControl, values: dict[str, str]) -> None:

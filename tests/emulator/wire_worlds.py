@@ -1,10 +1,12 @@
 """Accounts to play the documented exchanges against: what the placeholders of the requests stand for."""
 
 import base64
+import io
 from collections.abc import Callable
 
 from tests.emulator.bfl_caller import BflCaller, changed_zip, folder_zip
 from tests.emulator.fal_caller import FLUX, FalCaller
+from tests.emulator.replicate_caller import ReplicateCaller
 from tests.emulator.segmind_caller import Caller, dataset, pairs, portrait
 from tuneloop.emulator import EmulatorControl, Progress
 
@@ -112,6 +114,27 @@ def fal(emulator: EmulatorControl) -> dict[str, str]:
         "part_url": f"{parts['upload_url']}/1",
         "part": "any bytes",
         "image_url": "data:image/png;base64," + base64.b64encode(portrait()).decode(),
+    }
+
+
+def replicate(emulator: EmulatorControl) -> dict[str, str]:
+    """An account of Replicate with a training that has succeeded, an image by it, and one that runs."""
+    caller = ReplicateCaller(emulator)
+    caller.destination()
+    file = caller.client.files.create(io.BytesIO(dataset()), filename="a.zip")
+    done = caller.client.trainings.get(caller.train().id)
+    version = str((done.output or {})["version"]).rpartition(":")[2]
+    emulator.switch(image_s=0)
+    image = caller.client.predictions.create(version=version, input={"prompt": "TOK"})
+    emulator.progress(NEVER)
+    return {
+        "api_key": emulator.api_key,
+        "file_id": file.id,
+        "file_url": file.urls["get"],
+        "done_id": done.id,
+        "cancel_id": caller.train().id,
+        "version": version,
+        "image_id": image.id,
     }
 
 

@@ -53,6 +53,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "bfl-finetune": [{"iterations": 500, "lora_rank": 16, "captioning": False}],
     "fal-turbo-flux-lora": [{"trigger_word": "ohwy", "training_style": "style", "learning_rate": 1e-3}],
     "fal-krea-3-lora": [{"steps": 500, "resolution": 1536}],
+    "replicate-flux-lora": [{"steps": 700, "lora_rank": 8, "autocaption": False}],
+    "replicate-qwen-lora": [{"learning_rate": 1e-4, "seed": 3}],
 }
 
 

@@ -17,6 +17,8 @@ from tuneloop.providers.bfl import webhook as bfl_webhook
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 from tuneloop.providers.fal import webhook as fal_webhook
 from tuneloop.providers.fal.recipes import RECIPES as FAL_RECIPES
+from tuneloop.providers.replicate import webhook as replicate_webhook
+from tuneloop.providers.replicate.recipes import RECIPES as REPLICATE_RECIPES
 from tuneloop.providers.segmind import webhook as segmind_webhook
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.schemas.recipe_fields import AdoptedRecipe, BaseRecipe, trainer_of
@@ -85,6 +87,13 @@ PROVIDERS = (
         recipes=FAL_RECIPES,
         webhook_steps=fal_webhook.webhook_steps,
         key=re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{32}"),
+    ),
+    ProviderRow(
+        name="replicate",
+        client_class="ReplicateProvider",
+        recipes=REPLICATE_RECIPES,
+        webhook_steps=replicate_webhook.webhook_steps,
+        key=re.compile(r"r8_[0-9A-Za-z]{20,}"),
     ),
 )
 
