@@ -336,7 +336,6 @@ def test_image_is_billed_once_and_fails_with_its_reason(
     provider: ReplicateProvider, emulator: EmulatorControl
 ) -> None:
     model = TrainedModel(submit(provider))
-    emulator.inject(Fault("cut_before_effect", "/delivery/", "GET", times=2))
     emulator.switch(image_s=0)
     assert provider.render(model, "TOK", 7, ReplicateFluxRender(output_format="png")).suffix == ".png"
     emulator.switch(images_fail="NSFW content detected")

@@ -1,24 +1,20 @@
 """Replicate's files: uploads that a training takes, for a day.
 
-Source: Replicate's OpenAPI document of March 2026 (routes, fields, 413, 404, what a download's signature covers);
-recorded exchanges of its own clients (an upload is there for 24 hours; `name` and `etag`). A file that has expired
-is answered like one that never was: assumed.
+Source: Replicate's OpenAPI document of March 2026 (routes, fields, 413, 404); recorded exchanges of its own
+clients (an upload is there for 24 hours; `name` and `etag`). A file that has expired is answered like one that
+never was: assumed. Downloads, whose signatures nobody hands out, are not there.
 """
 
-import base64
 import hashlib
-import hmac
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from tuneloop.emulator.calls import Call
 from tuneloop.emulator.clock import iso_utc
 from tuneloop.emulator.emulation import Emulation
-from tuneloop.emulator.replicate.fields import OWNER
 from tuneloop.emulator.replicate.ids import new_id
 from tuneloop.emulator.replicate.responses import Rejected, not_found
 from tuneloop.emulator.state import Table
@@ -26,7 +22,6 @@ from tuneloop.emulator.state import Table
 MAX_BYTES = 100_000_000
 KEPT_S = 24 * 3600
 _BUCKET = "uploaded-files"
-_SECRET = b"not a secret: the emulator signs for itself"
 _MAX_NAME_BYTES = 255
 
 
@@ -105,27 +100,6 @@ def delete(call: Call) -> Response:
     """Forget a file."""
     _table(call.emulation).change(_found(call).id, deleted=True)
     return Response(status_code=204)
-
-
-def download(call: Call) -> Response:
-    """Send a file to whoever has its signature."""
-    file, query = _found(call), call.request.query_params
-    expiry = query.get("expiry", "")
-    valid = hmac.compare_digest(_signature(file.id, expiry).encode(), query.get("signature", "").encode())
-    if query.get("owner") != OWNER or not valid or call.emulation.clock.now() >= int(expiry):
-        raise not_found("File not found")
-    return FileResponse(call.emulation.objects.path(file.key), media_type="application/octet-stream")
-
-
-def download_query(file_id: str, expiry: int) -> str:
-    """Return the query of an address at which a file can be fetched until then, in epoch seconds."""
-    signature = _signature(file_id, str(expiry))
-    return urlencode({"expiry": expiry, "owner": OWNER, "signature": signature})
-
-
-def _signature(file_id: str, expiry: str) -> str:
-    digest = hmac.new(_SECRET, f"{OWNER} {file_id} {expiry}".encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
 
 
 def _shown(call: Call, file: UploadedFile) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _dataset(emulation: Emulation, base_url: str, url: str) -> tuple[str, str | 
         return file.key, _failure(emulation.objects.path(file.key))
     incoming, key = emulation.objects.begin(), f"{_PUBLIC}/{new_id()}"
     try:
-        fetch(url, incoming.write)
+        fetch(url, incoming.write, head=False)
     except NotPublic as reason:
         incoming.drop()
         return "", f"The input's file {reason}"
