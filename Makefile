@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes --no-deps
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate check format lock browser screenshots clean
+.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate bench-payments check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -91,6 +91,9 @@ bench-data: setup ## Measure zip, upload, image check and download beside other 
 
 bench-gate: setup ## Count how often the gate is wrong (ARGS="--json out.json")
 	@$(BIN)/python -m benchmarks.gate $(ARGS)
+
+bench-payments: setup ## Count what three clients of fal pay when the answer to a submit is lost (ARGS="--json out.json")
+	@$(BIN)/python -m benchmarks.payments $(ARGS)
 
 check: setup ## Lint, types and formatting
 	@$(BIN)/ruff check .
