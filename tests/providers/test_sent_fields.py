@@ -86,6 +86,14 @@ GOLDEN: list[tuple[dict[str, Any], str]] = [
         "89635ab19d994cd159811c4a2f5f239fdad708dd3bf53edf29279f3fe251f49b",
     ),
     (
+        {"trainer": "replicate-flux-lora", "trigger_word": "ROBOX", "steps": 500},
+        "31bf8de52bfd6428fcd9ce3505f8add767f713899db3cae90bba657bdb466962",
+    ),
+    (
+        {"trainer": "replicate-qwen-lora", "instance_prompt": "a photo of a robot"},
+        "6cb0d151cdde00825d5953893b2df1e0c2e902d684a9bfd9d7664375764e2999",
+    ),
+    (
         {"trainer": "adopted-flux-lora", "job_id": "j-1", "trigger_word": "ROBOX"},
         "60a65f9e211ea947a36725d1fa6b1d97e780afc7772146885a9e059849f19e36",
     ),

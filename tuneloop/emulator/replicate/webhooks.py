@@ -18,6 +18,7 @@ from tuneloop.emulator.deliveries import Message, Subscription, WebhookStyle
 from tuneloop.emulator.jobs import Job
 from tuneloop.emulator.replicate.fields import WEBHOOK_SECRET
 from tuneloop.emulator.replicate.ids import version_of
+from tuneloop.emulator.replicate.inputs import TRAINERS
 from tuneloop.emulator.switches import Switches
 
 ENDS = ("succeeded", "failed", "canceled", "aborted")
@@ -44,7 +45,7 @@ def document(
         "id": job.id,
         "model": job.request["model"],
         "version": job.request["version"],
-        "input": job.request["sent"],
+        "input": job.request["sent"] | ({TRAINERS[job.request["model"]].label: job.name} if job.name else {}),
         "logs": "" if status in ("starting", "aborted") else f"{job.request['steps']} steps\n",
         "error": job.error_message if status == "failed" else None,
         "status": status,
