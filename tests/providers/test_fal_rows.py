@@ -23,6 +23,7 @@ from tuneloop.providers.fal.recipes import RECIPES, FalRecipe, price_of, recipe_
 from tuneloop.providers.fal.trainer import Rate, StepPrice, Steps, Trainer
 from tuneloop.schemas.recipe_fields import trainer_of
 from tuneloop.schemas.recipe_form import from_form
+from tuneloop.schemas.training import Submission
 from tuneloop.storage.local import LocalDirectory
 
 NAMES = [trainer_of(recipe) for recipe in RECIPES]
@@ -65,6 +66,7 @@ def test_trainer_takes_what_its_row_sends_and_its_weights_render(
     assert (status.phase, status.name, status.error_message) == ("ready", job_name, None)
     (found,) = provider.find(job_name.removesuffix("-g1")).jobs
     assert (found.job_id, found.phase) == (job.job_id, "ready")
+    assert provider.get_job(Submission.of(found)).phase == "ready"
     with provider.open_weights(job)[0].read(0, None) as chunks:
         assert sum(map(len, chunks)) > 0
     for service in recipe.services:

@@ -209,6 +209,36 @@ def test_one_job_that_cannot_be_read_is_a_problem_of_that_job_alone(
     assert tick.problems == [f"{job_name(first.key, 1)}: its status is null"]
 
 
+class WithoutStatesInItsList(SegmindProvider):
+    """Is asked about each job by itself."""
+
+    capabilities = SegmindProvider.capabilities.model_copy(update={"list_has_status": False})
+
+
+def test_question_about_one_job_that_is_refused_is_a_problem_of_that_job_alone(
+    put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
+) -> None:
+    runs = put_in_flight(2)
+    emulator.inject(Fault("refuse", DETAILS, "GET", status=405))
+    tick = look(ledger, WithoutStatesInItsList(emulator.api_key, base_url=emulator.url))
+    (woken,) = moved(tick)
+    (other,) = (run for run in runs if run.flow_run != woken)
+    (problem,) = tick.problems
+    assert problem.startswith(f"{job_name(other.key, 1)}: ")
+    assert last(ledger, other).state == "submitted"
+
+
+def test_key_that_is_refused_for_one_job_is_a_problem_of_the_account(
+    put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
+) -> None:
+    (run, _) = put_in_flight(2)
+    emulator.inject(Fault("refuse", DETAILS, "GET", status=401))
+    tick = look(ledger, WithoutStatesInItsList(emulator.api_key, base_url=emulator.url))
+    (problem,) = tick.problems
+    assert problem.startswith(run.account.slug)
+    assert moved(tick) == []
+
+
 def test_rows_of_strangers_are_noted_once_a_day(
     put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
 ) -> None:

@@ -9,7 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tuneloop.errors import CorruptRecord, NotFoundAtProvider, UnexpectedResponse
+from tuneloop.errors import (
+    AuthenticationFailed,
+    CorruptRecord,
+    NotFoundAtProvider,
+    RequestRejected,
+    UnexpectedResponse,
+)
 from tuneloop.ledger.ledger import Ledger, Marker
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import Provider
@@ -126,7 +132,9 @@ def _query_job(ledger: Ledger, provider: Provider, marker: Marker, result: Query
             result.add([provider.get_job(training.submission(training.job_id))], marker.job)
         except NotFoundAtProvider:
             result.absent.add(marker.job)
-        except UnexpectedResponse as error:
+        except AuthenticationFailed:
+            raise  # it concerns the whole account
+        except (RequestRejected, UnexpectedResponse) as error:
             result.unreadable[marker.job] = str(error)
     elif isinstance(training.last, Claimed | Held):
         result.add(provider.find(training.stem, training.since).named(training.name))

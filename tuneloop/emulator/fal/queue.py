@@ -167,8 +167,8 @@ def cancel(call: Call) -> Response:
 
 
 def _entry(call: Call, *, polled: bool) -> Entry | None:
-    """Return the request of a path, whose app may be named with or without the end of its endpoint."""
+    """Return the request of a path, which names its app without the end of its endpoint."""
     emulation, request_id = call.emulation, call.path["id"]
     job, task = emulation.jobs.find(request_id, polled=polled), emulation.tasks.find(request_id)
     found = of_job(job) if job else of_task(emulation, task) if task else None
-    return found if found is not None and call.path["app"] in (found.app, found.endpoint) else None
+    return found if found is not None and call.path["app"] == found.app else None

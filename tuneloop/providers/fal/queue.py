@@ -1,8 +1,8 @@
 """fal's queue: where every training and every image waits, runs and ends.
 
 Sources: fal, queue and request errors pages (returned addresses, states, 202 and 200, `error` of a COMPLETED one,
-answers to a cancel); the OpenAPI of each endpoint (addresses from its full id, where the request's own are not
-known).
+answers to a cancel; where the request's own addresses are not known, they are below the owner and the app alone,
+whatever follows in the endpoint's id).
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class FalQueue:
         """The path of an address, which must be on the queue's own host: the key goes along."""
         url = job.handle.get(which)
         if url is None:
-            return f"/{job.handle['endpoint']}/requests/{job.job_id}{_BELOW_REQUEST[which]}"
+            owner, app, *_ = job.handle["endpoint"].split("/")
+            return f"/{owner}/{app}/requests/{job.job_id}{_BELOW_REQUEST[which]}"
         for base in (self._transport.base_url, QUEUE_URL):
             if url.startswith(base + "/"):
                 return url[len(base) :]
