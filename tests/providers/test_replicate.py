@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -220,6 +221,18 @@ def test_next_page_on_another_host_is_not_asked_for_and_gets_no_token() -> None:
     assert elsewhere.requests == []
 
 
+def test_pages_behind_a_proxy_are_asked_for_at_the_proxy() -> None:
+    following = "https://api.replicate.com/v1/trainings?cursor=abc"
+    pages = iter([page_of(next=following), page_of()])
+
+    def reply(connection: socket.socket) -> None:
+        saying("200 OK", next(pages))(connection)
+
+    with speaking(reply) as proxy:
+        assert ReplicateProvider(KEY, base_url=proxy.url).list_jobs().list_is_complete
+    assert proxy.requests[1].startswith(b"GET /v1/trainings?cursor=abc ")
+
+
 def page_of(*rows: Any, **fields: Any) -> bytes:
     return json.dumps({"next": None, "previous": None, "results": rows, **fields}).encode()
 
@@ -252,7 +265,7 @@ def test_absence_from_a_list_proves_something_only_where_every_training_shows_it
         # A training that is older than the one that is looked for is not that one.
         made = moment_of(ROW["created_at"])
         assert made is not None
-        assert client.find("0123456789abcdef", made + timedelta(seconds=1)).list_is_complete
+        assert client.find("0123456789abcdef", made + timedelta(seconds=61)).list_is_complete
 
 
 def test_rows_that_cannot_be_read_hide_no_others_and_prove_that_they_were_accepted() -> None:

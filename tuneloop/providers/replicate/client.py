@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -201,7 +201,8 @@ class ReplicateProvider(Provider):
 
     def find(self, stem: str, since: datetime | None = None) -> JobList:
         """As `Provider.find`. A training whose input was removed may be ours only if it is young enough."""
-        listed = self._listed(since)
+        skew = timedelta(seconds=self.margins.clock_skew_s)
+        listed = self._listed(since - skew if since is not None else None)
         ours = tuple(job for job in listed.jobs if job.name.rpartition("-g")[0] == stem)
         return listed.model_copy(update={"jobs": ours})
 
@@ -271,11 +272,11 @@ class ReplicateProvider(Provider):
         return is_signed(headers, body, secret or self._signing_key)
 
     def _path(self, url: str, field: str, response: Response) -> str:
-        """The path of an address that must be on the API's own origin: the token goes along."""
-        base = self._transport.base_url
-        if not url.startswith(base + "/"):
-            raise UnexpectedResponse(f"{field} is no address on the API's own host", **response.details)
-        return url[len(base) :]
+        """The path of an address on the API's own origin, by its true name too: the token goes along."""
+        for base in (self._transport.base_url, BASE_URL):
+            if url.startswith(base + "/"):
+                return url[len(base) :]
+        raise UnexpectedResponse(f"{field} is no address on the API's own host", **response.details)
 
 
 def _known(recipe: BaseRecipe) -> ReplicateRecipe:
