@@ -136,11 +136,31 @@ def test_nobody_is_asked_where_another_run_has_come_to_wait_or_the_submit_is_amb
 ) -> None:
     training = submit(ledger, stoppable, order)
     assert cancel(stoppable, training, unwanted=False) is None
+    assert ledger.cancel_request(training.name) is None
     other = run.model_copy(update={"key": "f" * 64})
     ledger.append(other.key, None, old_claim(other, timedelta(0)))
     assert cancel(stoppable, TrainingLog.of(ledger, other)) is None
     assert stoppable.asked == 0
     assert answered_jobs(ledger) == set()
+
+
+@pytest.mark.parametrize("unwanted", [True, False], ids=["declined", "withdrawn"])
+def test_request_that_was_declined_or_withdrawn_leaves_a_failure_of_the_jobs_own_unpaid(
+    unwanted: bool,
+    ledger: Ledger,
+    run: RunRecord,
+    order: SubmitRequest,
+    stoppable: StoppableProvider,
+    emulator: EmulatorControl,
+) -> None:
+    training = submit(ledger, stoppable, order)
+    assert training.job_id is not None
+    emulator.fail_job(training.job_id, "out of memory")
+    assert not cancel(stoppable, training, unwanted=unwanted)
+    assert list(ledger.store.names(f"cancelled-jobs/{training.name}/"))
+    assert poll(ledger, stoppable, training, run) == "failed"
+    day = training.header()["created_at"].date()
+    assert Budget(ledger, run.account, order.limits).spending(day).cents == 0
 
 
 def test_job_of_a_provider_that_cancels_nothing_goes_on_and_may_fail_unpaid(

@@ -123,7 +123,7 @@ def test_job_that_was_to_stop_and_is_gone_for_a_day_has_stopped(
     (run,) = put_in_flight(1)
     job = job_name(run.key, 1)
     request = CancelRequest(created_at=now(), job_id=emulator.jobs()[0].id, flow_run=run.flow_run)
-    ledger.create_record(f"cancelled-jobs/{job}/request.json", request)
+    ledger.create_record(f"cancelled-jobs/{job}/a-tick/request.json", request)
     age_records(ledger, run, timedelta(hours=2))
     with bent(emulator.url, nothing) as url:
         emulator.inject(Fault("refuse", DETAILS, status=404, times=100))

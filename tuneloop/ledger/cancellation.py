@@ -24,8 +24,9 @@ def cancel_job(
 ) -> CancelAnswer | None:
     """Ask the provider to stop a submitted job. What comes of that is found by polling, as ever.
 
-    The request is recorded first. Whoever dies before the answer is recorded, or is told nothing, leaves it to the
-    next tick to ask again, which does no harm: a job stops once.
+    Each request is recorded first, in a folder of its own. Whoever dies before the answer is recorded, or is told
+    nothing, leaves it to the next tick to ask again, which does no harm: a job stops once. A request that comes to
+    nothing is withdrawn, so that a failure of the job's own is told from it: `Ledger.cancel_request`.
 
     Args:
         provider: The account that has the job.
@@ -39,14 +40,15 @@ def cancel_job(
     Raises:
         ProviderError: It is not known whether the job stops.
     """
-    ledger, last, folder = training.ledger, training.last, f"{_FOLDER}{training.name}/"
+    ledger, last = training.ledger, training.last
     if not isinstance(last, Submitted):
         return None
-    accepted = False
+    request = CancelRequest(created_at=now(), job_id=last.job_id, flow_run=flow_run)
+    folder, accepted = f"{_FOLDER}{training.name}/{request.writer_id}/", False
     if provider.capabilities.cancel:
-        request = CancelRequest(created_at=now(), job_id=last.job_id, flow_run=flow_run)
         ledger.create_record(f"{folder}request.json", request)
         if not is_unwanted():
+            ledger.store.create(f"{folder}withdrawn", b"")
             return None
         accepted = provider.cancel(Submission.of(last))
     answer = CancelAnswer(created_at=now(), accepted=accepted)

@@ -16,6 +16,7 @@ from tuneloop.ledger.record_store import RecordStore
 from tuneloop.schemas.records import (
     ENDS,
     AnyTrainingRecord,
+    CancelAnswer,
     CancelRequest,
     Decision,
     Promotion,
@@ -184,11 +185,17 @@ class Ledger(RecordStore):
         return {name.removeprefix("cancelled/") for name in self.store.names("cancelled/")}
 
     def cancel_request(self, job: str) -> CancelRequest | None:
-        """The recorded request to stop a job of this name, None where nobody was about to ask for it."""
-        try:
-            return self.read_record(f"cancelled-jobs/{job}/request.json", CancelRequest)
-        except ObjectNotFound:
-            return None
+        """A request that may have stopped a job of this name, None where there is none.
+
+        One that was withdrawn or declined has stopped nothing; one without an answer may have.
+        """
+        names = set(self.store.names(f"cancelled-jobs/{job}/"))
+        for folder in sorted({name.rpartition("/")[0] for name in names if name.endswith("/request.json")}):
+            answer = f"{folder}/answer.json"
+            declined = answer in names and not self.read_record(answer, CancelAnswer).accepted
+            if not declined and f"{folder}/withdrawn" not in names:
+                return self.read_record(f"{folder}/request.json", CancelRequest)
+        return None
 
     def decisions(self, run: RunRecord) -> list[Decision]:
         """Every decision on this run's model version and plan, oldest first."""
