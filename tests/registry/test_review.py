@@ -23,7 +23,8 @@ READY = JobStatus(job_id="j", name="n", phase="ready", provider_status="AVAILABL
 
 def trained(ledger: Ledger, run: RunRecord) -> Collected:
     """A run whose weights are in the store."""
-    ledger.save_run(run)
+    if run.comparison is None:
+        ledger.save_run(run)
     name = job_name(run.key, run.attempt)
     kept = collected(run).model_copy(update={"name": name})
     common = {"created_at": now(), "attempt": run.attempt, "name": name, "job_id": "j"}

@@ -137,7 +137,10 @@ def review(
         bool, typer.Option("--approve/--reject", help="Promote the challenger, or keep the champion.")
     ],
     run: Annotated[
-        str | None, typer.Option(help="Id of the waiting run, or how it begins, if there are several.")
+        str | None,
+        typer.Option(
+            help="Id of the waiting run, or the job it asks about, or how either begins, if there are several."
+        ),
     ] = None,
     store: Store = None,
     as_json: Json = False,

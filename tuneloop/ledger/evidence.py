@@ -153,7 +153,7 @@ def _newest(ledger: Ledger, account: Account) -> Iterator[tuple[str, int]]:
     markers = (marker for marker in ledger.markers() if marker.account == account.slug)
     for marker in islice(markers, _MARKERS_READ):
         with suppress(CorruptRecord):
-            run = ledger.run(marker.flow_run)
+            run = ledger.run(marker.flow_run, marker.job)
             if run is not None:
                 yield run.key, run.attempt
     for slot in Budget(ledger, account, SpendingLimits()).newest_slots(_SLOTS_READ):

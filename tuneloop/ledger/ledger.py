@@ -18,6 +18,7 @@ from tuneloop.schemas.records import (
     AnyTrainingRecord,
     CancelAnswer,
     CancelRequest,
+    ComparisonRecord,
     Decision,
     Promotion,
     RunRecord,
@@ -112,10 +113,28 @@ class Ledger(RecordStore):
         name = f"runs/{run.flow_run}.json"
         return run if self.create_record(name, run) else self.read_record(name, RunRecord)
 
-    def run(self, flow_run: str) -> RunRecord | None:
-        """What a flow run works on, None before it has decided."""
+    def run(self, flow_run: str, training: str = "") -> RunRecord | None:
+        """What a flow run works on, None before it has decided.
+
+        Where it works on several trainings, the one that is meant is named by its key or by its job's name.
+        """
         try:
             return self.read_record(f"runs/{flow_run}.json", RunRecord)
+        except ObjectNotFound:
+            compared = self.comparison(flow_run) if training else None
+            return (
+                next((run for run in compared.runs if run.key[:16] == training[:16]), None) if compared else None
+            )
+
+    def save_comparison(self, comparison: ComparisonRecord) -> ComparisonRecord:
+        """Write what a flow run compares. The first file wins for ever and is returned."""
+        name = f"comparisons/{comparison.flow_run}.json"
+        return comparison if self.create_record(name, comparison) else self.read_record(name, ComparisonRecord)
+
+    def comparison(self, flow_run: str) -> ComparisonRecord | None:
+        """What a flow run compares, None where it compares nothing or has not decided yet."""
+        try:
+            return self.read_record(f"comparisons/{flow_run}.json", ComparisonRecord)
         except ObjectNotFound:
             return None
 
@@ -150,7 +169,7 @@ class Ledger(RecordStore):
                 yield FailedJob(*parts[1:]), since
 
     def run_of(self, end: FailedJob) -> RunRecord | None:
-        return self.run(self.store.read(end.name).decode())
+        return self.run(self.store.read(end.name).decode(), end.key)
 
     def waiting_for(self, account: str, job: str) -> set[str]:
         """The flow runs that have left a marker for a job."""

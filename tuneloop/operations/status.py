@@ -54,7 +54,7 @@ def open_trainings(ledger: Ledger) -> list[OpenTraining]:
 def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
     model, since = "", marker.since
     try:
-        run = ledger.run(marker.flow_run)
+        run = ledger.run(marker.flow_run, marker.job)
         if run is None:
             return None
         model, since = run.model, run.created_at

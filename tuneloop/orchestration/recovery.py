@@ -90,10 +90,13 @@ class _Resumer:
     def __init__(self, watcher: Watcher, result: ResumeResult) -> None:
         self.watcher, self.result = watcher, result
         self._may_start: dict[UUID, bool] = {}
+        self._resumed: set[UUID] = set()
 
     def resume(self, run: FlowRun | None, pending: PendingRun) -> None:
         """Resume a run, if it is suspended and does not wait for a form."""
         if run is None or not is_suspended(run) or self.result.resumed >= _AT_ONCE:
+            return
+        if run.id in self._resumed:  # it waits for several trainings
             return
         asks = pending.awaits_review and not _is_yet_to_ask(run, pending)
         if asks and not self._has_lost_its_form(run) and not self._links_to_what_ends(run):
@@ -103,6 +106,7 @@ class _Resumer:
             return
         try:
             self.result.resumed += self._is_accepted(run)
+            self._resumed.add(run.id)
         except httpx.HTTPError as error:
             get_run_logger().info("run %s was not resumed, the next tick tries again: %s", run.name, error)
 

@@ -27,7 +27,7 @@ def pending_reviews(ledger: Ledger, model: str) -> list[tuple[RunRecord, Decisio
         decisions = list(threads.map(lambda name: ledger.read_record(name, Decision), last.values()))
     found = []
     for decision in decisions:
-        run = ledger.run(decision.flow_run) if decision.flow_run else None
+        run = ledger.run(decision.flow_run, decision.key) if decision.flow_run else None
         current = registry.current_decision(run) if run else None
         if run is not None and current is not None and current.flow_run and not registry.applied_decision(run):
             found.append((run, current))
@@ -39,9 +39,10 @@ def review_model(
 ) -> tuple[RunRecord, Decision, Promotion | None]:
     """Review the one undecided verdict of a model, and apply that. May be repeated after a crash.
 
-    The run that asks is resumed by the sensor and ends by the same decision; `run_id` is its id, or the beginning
-    of it, where more than one asks. To approve promotes the challenger; else the champion stays. Returns the run
-    whose model was decided on, the decision that stands, and the promotion, None where the champion stays.
+    The run that asks is resumed by the sensor and ends by the same decision; `run_id` is its id, or the name of
+    the job it asks about, or the beginning of either, where more than one is asked. To approve promotes the
+    challenger; else the champion stays. Returns the run whose model was decided on, the decision that stands, and
+    the promotion, None where the champion stays.
 
     Raises:
         ConfigurationError: There is no such model, or the reason cannot be kept.
@@ -68,9 +69,13 @@ def review_model(
     return run, decision, promotion
 
 
+def _is_named(run: RunRecord, name: str) -> bool:
+    return run.flow_run.startswith(name) or job_name(run.key, run.attempt).startswith(name)
+
+
 def _select(ledger: Ledger, model: str, run_id: str) -> tuple[RunRecord, Decision]:
     pending = pending_reviews(ledger, model)
-    selected = [(run, decision) for run, decision in pending if run.flow_run.startswith(run_id)]
+    selected = [(run, decision) for run, decision in pending if _is_named(run, run_id)]
     if len(selected) == 1:
         return selected[0]
     if not pending:

@@ -12,7 +12,7 @@ from tuneloop.schemas.dataset import PublicDataset
 from tuneloop.schemas.evaluation import ScoreDifference
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.training import Account, Handle, ModelName
+from tuneloop.schemas.training import Account, Handle, Label, ModelName
 
 
 def new_writer() -> str:
@@ -215,11 +215,27 @@ class RunRecord(Record):
     deployment: str | None = None
     retrain_reason: str | None = None
     """Why an unchanged dataset is trained once more; None where it has changed."""
+    comparison: Label | None = None
+    """The comparison that it is a candidate of: a person decides about it, never the gate."""
 
     @property
     def review_command(self) -> str:
         """The command that answers an undecided verdict on it."""
         return f'tuneloop review {self.model} --store {self.store} --approve --reason "…"'
+
+
+class ComparisonRecord(Record):
+    """What a flow run compares, one run record for each candidate; the first one written wins for ever."""
+
+    flow_run: str
+    name: Label
+    model: ModelName
+    runs: tuple[RunRecord, ...] = Field(min_length=2)
+    """All of this flow run, in the order in which the candidates were named."""
+    aspect_ratio: str
+    """Of every image."""
+    budget_cents: int
+    """What the trainings and images that were not there yet may cost together."""
 
 
 class Decision(Record):

@@ -61,7 +61,7 @@ def inspect_markers(query: AccountQuery, markers: list[Marker], tick: TickResult
 def _settle(query: AccountQuery, marker: Marker, tick: TickResult) -> None:
     """Record what happened to one job, and whether its run has something to do."""
     try:
-        run = query.ledger.run(marker.flow_run)
+        run = query.ledger.run(marker.flow_run, marker.job)
         if run is None:
             return
         training = TrainingLog.of(query.ledger, run)
@@ -114,7 +114,7 @@ def _note_overdue(query: AccountQuery, marker: Marker, tick: TickResult) -> None
     if age <= timedelta(seconds=Cadence().overdue_s) or query.ledger.store.exists(f"overdue/{marker.job}"):
         return
     try:
-        run = query.ledger.run(marker.flow_run)
+        run = query.ledger.run(marker.flow_run, marker.job)
     except CorruptRecord as error:
         tick.problems.append(f"{marker.job}: {error}")
     else:

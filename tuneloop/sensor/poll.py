@@ -138,7 +138,7 @@ class _AccountPoll:
         for marker in waiting:
             run = None
             with suppress(CorruptRecord):  # named where its marker is settled
-                run = self.ledger.run(marker.flow_run)
+                run = self.ledger.run(marker.flow_run, marker.job)
             if run is None or run.credentials in tried:
                 continue
             tried.add(run.credentials)

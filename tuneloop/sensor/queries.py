@@ -121,7 +121,7 @@ def query_account(
 def _query_job(ledger: Ledger, provider: Provider, marker: Marker, result: QueryResult) -> None:
     """Query one job, by its id where that is known, else by its name."""
     try:
-        run = ledger.run(marker.flow_run)
+        run = ledger.run(marker.flow_run, marker.job)
         training = TrainingLog.of(ledger, run) if run else None
     except CorruptRecord:
         return  # it is named where the marker is settled
@@ -142,7 +142,7 @@ def _query_job(ledger: Ledger, provider: Provider, marker: Marker, result: Query
 
 def _cadence(ledger: Ledger, marker: Marker) -> Cadence:
     try:
-        run = ledger.run(marker.flow_run)
+        run = ledger.run(marker.flow_run, marker.job)
     except CorruptRecord:
         return Cadence()
     return cadence_of(run) if run else Cadence()

@@ -59,7 +59,12 @@ class Transition:
 
 
 def work_of(run: RunRecord) -> str:
-    """What a run wants, in one word for paths: all runs of a model's training and plan want the same."""
+    """What a run wants, in one word for paths: all runs of a model's training and plan want the same.
+
+    All candidates of a comparison are one work: another run continues the whole of it.
+    """
+    if run.comparison is not None:
+        return f"{run.model}/{run.comparison}/{run.flow_run}"
     return f"{run.model}/{job_name(run.key, run.attempt)}/{run.plan.digest[:16]}"
 
 
