@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 from uuid import UUID, uuid4
@@ -26,6 +29,32 @@ from tuneloop.settings import Settings
 
 SENSOR_FLOW = "watch-trainings"
 _Form = TypeVar("_Form", bound=RunInput)
+_side_by_side: ContextVar[bool] = ContextVar("side_by_side", default=False)
+
+
+class StillWaiting(Exception):  # noqa: N818 - no error
+    """Something side by side with others has to wait, for what its message says."""
+
+    ask: Callable[[], NoReturn] | None = None
+    """Suspends the run with the form that it waits for; None where it waits for no answer."""
+
+
+@contextmanager
+def side_by_side() -> Iterator[None]:
+    """Within this, whatever would suspend the run raises `StillWaiting`, so that the run can go on with the rest."""
+    token = _side_by_side.set(True)
+    try:
+        yield
+    finally:
+        _side_by_side.reset(token)
+
+
+def wait_for_any(waits: Sequence[StillWaiting], store_slug: str) -> None:
+    """Wait as `wait_for` does until one of several can go on; with the first form, where one of them asks."""
+    asking = next((wait.ask for wait in waits if wait.ask is not None), None)
+    if asking is not None:
+        asking()
+    wait_for("; ".join(map(str, waits)), store_slug)
 
 
 def wait_for(what: str, store_slug: str) -> None:
@@ -33,7 +62,10 @@ def wait_for(what: str, store_slug: str) -> None:
 
     Suspends the run, which ends this process: when the store's sensor resumes it, the flow starts from the top.
     Where nothing would resume it, sleeps for one interval and returns. `what` the run waits for names the job.
+    Raises `StillWaiting` within `side_by_side`.
     """
+    if _side_by_side.get():
+        raise StillWaiting(what)
     missing = cannot_suspend()
     if missing is None:
         with get_client(sync_client=True) as client:
@@ -115,8 +147,13 @@ def suspend_with_form(
 ) -> NoReturn:
     """Suspend this run with a form, which ends this process; other keys ask another time.
 
-    The question, as markdown, stands above the form; the run's state says the sentence.
+    The question, as markdown, stands above the form; the run's state says the sentence. Raises `StillWaiting` within
+    `side_by_side`.
     """
+    if _side_by_side.get():
+        waiting = StillWaiting(sentence)
+        waiting.ask = partial(_ask, keys, form, question, sentence)
+        raise waiting
     described = form.with_initial_data(description=question)
 
     def save() -> None:
@@ -133,6 +170,11 @@ def suspend_with_form(
     # a run that it suspends.
     save()
     suspend(client, sentence, keys, once_suspended=save)
+
+
+def _ask(keys: Keyset, form: type[RunInput], question: str, sentence: str) -> NoReturn:
+    with get_client(sync_client=True) as client:
+        suspend_with_form(client, keys, form, question, sentence)
 
 
 def has_form(client: SyncPrefectClient, run: UUID, keys: Mapping[Any, str]) -> bool:
