@@ -11,8 +11,11 @@ from prefect.states import Completed
 from tuneloop.api import (
     BudgetExceeded,
     TrainingFailed,
+    compare,
     evaluate,
+    find_comparison,
     find_unfinished_run,
+    finish_cancelled_comparison,
     finish_cancelled_run,
     open_context,
     promote,
@@ -32,6 +35,9 @@ def continue_training(flow_run: str, store: str, cancelled: bool = False) -> Sta
         store: The store that has its records: s3-bucket/NAME or local-file-system/NAME.
         cancelled: A person has cancelled that run: collect what was paid, and judge nothing.
     """
+    if comparison := find_comparison(store, flow_run):
+        is_cancelled = cancelled or comparison.ctx.ledger.is_cancelled(flow_run)
+        return finish_cancelled_comparison(comparison) if is_cancelled else compare(comparison)
     run = find_unfinished_run(store, flow_run)
     if run is None:
         return Completed(name="Cached", message="Nothing is left to do for this run.")

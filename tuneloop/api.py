@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tuneloop.errors import TuneloopError as TuneloopError
     from tuneloop.http.retries import RUN_POLICY as RUN_POLICY
     from tuneloop.http.retries import RequestPolicy as RequestPolicy
+    from tuneloop.orchestration.comparison_request import Candidate as Candidate
+    from tuneloop.orchestration.comparison_request import ComparisonRequest as ComparisonRequest
+    from tuneloop.orchestration.comparison_request import find_comparison as find_comparison
+    from tuneloop.orchestration.comparison_request import prepare_comparison as prepare_comparison
+    from tuneloop.orchestration.comparison_request import show_comparison_plan as show_comparison_plan
     from tuneloop.orchestration.context import RunContext as RunContext
     from tuneloop.orchestration.context import find_unfinished_run as find_unfinished_run
     from tuneloop.orchestration.context import open_context as open_context
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from tuneloop.orchestration.run_request import RunRequest as RunRequest
     from tuneloop.orchestration.run_request import show_plan as show_plan
     from tuneloop.orchestration.stages.adoption import adopt as adopt
+    from tuneloop.orchestration.stages.comparison import compare as compare
+    from tuneloop.orchestration.stages.comparison import finish_cancelled_comparison as finish_cancelled_comparison
     from tuneloop.orchestration.stages.evaluation import evaluate as evaluate
     from tuneloop.orchestration.stages.preparation import prepare as prepare
     from tuneloop.orchestration.stages.promotion import finish_cancelled_run as finish_cancelled_run
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
     from tuneloop.providers.registry import DEFAULT_CREDENTIALS as DEFAULT_CREDENTIALS
     from tuneloop.providers.registry import Recipe as Recipe
     from tuneloop.providers.registry import Trainer as Trainer
+    from tuneloop.schemas.evaluation import GatePolicy as GatePolicy
     from tuneloop.schemas.plan import EvaluationConfig as EvaluationConfig
     from tuneloop.schemas.records import Collected as Collected
     from tuneloop.schemas.records import Decision as Decision

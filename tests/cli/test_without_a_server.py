@@ -25,6 +25,7 @@ NEEDING_PREFECT = {
     "generate": ["generate", "robot", "a photo"],
     "reports": ["reports"],
     "run": ["run", "robot"],
+    "compare": ["compare", "model.yaml"],
     "store init": ["store", "init", "s3-bucket/x"],
     "store move": ["store", "move", "s3-bucket/x"],
 }

@@ -1,4 +1,4 @@
-"""The commands of a project: `init`, `up`, `run`."""
+"""The commands of a project: `init`, `up`, `run`, `compare`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tuneloop.cli.options import Json, Model, TriggerWord
+from tuneloop.cli.options import SET_STORE, Json, Model, TriggerWord, named_store
 from tuneloop.cli.panels import START
+from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.server_address import named_server, use_server
 
 app = typer.Typer()
@@ -77,3 +78,28 @@ def run(
     from tuneloop.cli.run import run_model
 
     sys.exit(not run_model(model, dry_run=dry_run, watch=watch, as_json=as_json))
+
+
+@app.command(rich_help_panel=START)
+def compare(
+    file: Annotated[Path, typer.Argument(help="A file with a dataset, recipes, prompts, seeds and a budget.")],
+    store: Annotated[
+        str | None, typer.Option(help=f"The store's block, where the file names none. {SET_STORE}")
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would cost.")] = False,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the run to its end.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Train one dataset with several trainers under one budget, and rank what comes of it on one page.
+
+    Shows the prices, starts the deployment `compare`, and follows its run. Nothing is promoted by itself: the run
+    asks. Ends with 1 where it fails, costs too much, or waits for your answer.
+    """
+    if not file.is_file():
+        raise ConfigurationError(f"there is no file {file}")
+    use_server()
+    from tuneloop.cli.compare import compare_trainers
+
+    done = compare_trainers(file, named_store(store), dry_run=dry_run, watch=watch, as_json=as_json)
+    sys.exit(not done)

@@ -35,8 +35,20 @@ def run_model(model: str, *, dry_run: bool, watch: bool, as_json: bool) -> bool:
     Raises:
         ConfigurationError: There is no such deployment.
     """
+    parameters = {"dry_run": True} if dry_run else {}
+    run = start_and_follow(f"{RETRAIN_FLOW}/{model}", parameters, watch=watch, as_json=as_json)
+    if as_json:
+        print_json({"model": model, **run_document(run)})
+    return is_well(run)
+
+
+def start_and_follow(deployment: str, parameters: dict[str, Any], *, watch: bool, as_json: bool) -> FlowRun:
+    """Start a run of a deployment, and say what it does until it has ended or asks. Returns its last known state.
+
+    Raises `ConfigurationError` where there is no such deployment.
+    """
     with get_client(sync_client=True) as client:
-        started = run = start_run(client, f"{RETRAIN_FLOW}/{model}", {"dry_run": True} if dry_run else {})
+        started = run = start_run(client, deployment, parameters)
         page = url_for("flow-run", started.id)
         say(f"Started: {page}", err=as_json)
         said = ""
@@ -48,19 +60,22 @@ def run_model(model: str, *, dry_run: bool, watch: bool, as_json: bool) -> bool:
             if _waits_for_an_answer(run):
                 say(f"Answer on its page: {page}", err=as_json)
                 break
-    if as_json:
-        print_json(_document(model, run, page))
+    return run
+
+
+def is_well(run: FlowRun) -> bool:
+    """Return True unless a run has failed, or waits for somebody's answer."""
     return not _waits_for_an_answer(run) and (
         run.state is None or not run.state.is_final() or run.state.is_completed()
     )
 
 
-def _document(model: str, run: FlowRun, page: str | None) -> dict[str, Any]:
+def run_document(run: FlowRun) -> dict[str, Any]:
+    """What came of a run."""
     state = run.state
     return {
-        "model": model,
         "run": str(run.id),
-        "page": page,
+        "page": url_for("flow-run", run.id),
         "state": state.name if state else None,
         "message": state.message if state else None,
         "waits_for_answer": _waits_for_an_answer(run),

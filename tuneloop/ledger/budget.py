@@ -109,6 +109,17 @@ class Budget:
             self.audit(spending.window)
         return spending
 
+    def reserved_cents(self, run: RunRecord, first: Claimed | None) -> int | None:
+        """What is reserved for a training, in US cents; None where it was never claimed, or has no known price.
+
+        `first` is the first claim of its attempt.
+        """
+        if first is None:
+            return None
+        day = now().date()
+        slot = self._find(Purpose.of(run), first, day, self._listed(window_of(day)))
+        return slot.cents if slot else None
+
     def require_price(self, cents: int | None) -> None:
         """Reject a limit in money without a known price. Raises `ConfigurationError`."""
         self._require(cents, "this training", "dollars_per_training")

@@ -75,7 +75,7 @@ def check_budget(costs: Sequence[ComparedCost], budget_cents: int) -> int:
     if total > budget_cents:
         parts = ", ".join(f"{cost.what} {dollars(cost.cents)}" for cost in costs)
         raise BudgetExceeded(
-            f"budget: the comparison would cost {dollars(total)}, and {dollars(budget_cents)} are allowed ({parts})."
-            " Nothing was paid. Raise the budget, or name fewer recipes, prompts or seeds"
+            f"budget: the comparison would cost {dollars(total)} ({parts}), and {dollars(budget_cents)} is its "
+            "budget. Nothing was paid. Raise the budget, or name fewer recipes, prompts or seeds"
         )
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import SyncPrefectClient
@@ -204,13 +204,24 @@ def _questions(client: SyncPrefectClient, ledger: Ledger) -> Iterator[tuple[str,
     for asks in islice(read_runs(client, which), _MOST_RUNS):
         try:
             # A run that continues another one asks in its place.
-            run = ledger.run(str(asks.parameters.get("flow_run") or asks.id))
+            run = _work_of(ledger, str(asks.parameters.get("flow_run") or asks.id))
             if run is not None:
                 yield run.model, _question(ledger, run, asks)
         except StoreUnavailable:
             raise
         except TuneloopError:
             continue  # another project's run with our tag, or the sensor names what cannot be read
+
+
+def _work_of(ledger: Ledger, flow_run: str) -> RunRecord | None:
+    """What a run asks about; one that compares asks about all of its candidates at once."""
+    run = ledger.run(flow_run)
+    compared = ledger.comparison(flow_run) if run is None else None
+    if compared is None:
+        return run
+    held = (each for each in compared.runs if isinstance(TrainingLog.of(ledger, each).last, Held))
+    asked = (each for each in compared.runs if Registry(ledger).pending_review(each) is not None)
+    return next(chain(held, asked), None)
 
 
 def _question(ledger: Ledger, run: RunRecord, asks: FlowRun) -> Question:

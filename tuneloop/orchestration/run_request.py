@@ -20,7 +20,7 @@ from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.dataset import open_and_check
 from tuneloop.orchestration.stages.evaluation_costs import check_evaluation_costs
-from tuneloop.schemas.dataset import PublicDataset, Sha256
+from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord, Visibility
@@ -123,7 +123,12 @@ def build_plan(ctx: RunContext, request: RunRequest) -> RunPlan:
         manifest = checked.found.require_manifest()
     run = build_run_record(ctx, request, manifest.digest, checked.public)
     check_intended(ctx.ledger, run, request.recipe, ctx.provider.base_url)
-    price = quoted_price(ctx.provider, request.recipe, ctx.limits, manifest)
+    return plan_of(ctx, run, manifest)
+
+
+def plan_of(ctx: RunContext, run: RunRecord, manifest: DatasetManifest) -> RunPlan:
+    """Plan a run on a checked dataset, and check its account's limits. Raises as `build_plan`."""
+    price = quoted_price(ctx.provider, ctx.recipe(run), ctx.limits, manifest)
     cents, source = (price.cents, price.source) if price else (None, None)
     plan = plan_run(ctx.ledger, run, manifest, ctx.limits, cents, source)
     if plan.action in {"train", "evaluate"}:

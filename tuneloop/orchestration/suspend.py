@@ -32,7 +32,7 @@ _Form = TypeVar("_Form", bound=RunInput)
 _side_by_side: ContextVar[bool] = ContextVar("side_by_side", default=False)
 
 
-class StillWaiting(Exception):  # noqa: N818 - no error
+class StillWaiting(Exception):
     """Something side by side with others has to wait, for what its message says."""
 
     ask: Callable[[], NoReturn] | None = None
@@ -41,7 +41,7 @@ class StillWaiting(Exception):  # noqa: N818 - no error
 
 @contextmanager
 def side_by_side() -> Iterator[None]:
-    """Within this, whatever would suspend the run raises `StillWaiting`, so that the run can go on with the rest."""
+    """Within this, what would suspend the run raises `StillWaiting`, so that the run can go on with the rest."""
     token = _side_by_side.set(True)
     try:
         yield
@@ -147,8 +147,8 @@ def suspend_with_form(
 ) -> NoReturn:
     """Suspend this run with a form, which ends this process; other keys ask another time.
 
-    The question, as markdown, stands above the form; the run's state says the sentence. Raises `StillWaiting` within
-    `side_by_side`.
+    The question, as markdown, stands above the form; the run's state says the sentence. Raises `StillWaiting`
+    within `side_by_side`.
     """
     if _side_by_side.get():
         waiting = StillWaiting(sentence)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from tuneloop.errors import ConfigurationError
 from tuneloop.schemas.frozen import FrozenModel
+
+_PIXELS = 1024 * 1024
+_STEP_PX = 32
 
 
 class DefaultRender(FrozenModel):
@@ -28,6 +33,36 @@ class ServiceSettings(FrozenModel):
     if TYPE_CHECKING:
         endpoint: str = ""
         """Which service renders: each subclass has its own literal."""
+
+    def shaped(self, aspect_ratio: str) -> Self:
+        """The same settings for images of an aspect ratio, such as 3:2, and of about a megapixel.
+
+        Raises `ConfigurationError` where the service does not render such images.
+        """
+        fields, sides = type(self).model_fields, _sides(aspect_ratio)
+        if "aspect_ratio" in fields:
+            shape: dict[str, object] = {"aspect_ratio": aspect_ratio}
+        elif "width" in fields and "height" in fields:
+            shape = dict(zip(("width", "height"), sides, strict=True))
+        else:
+            raise ConfigurationError(f"aspect_ratio: {self.endpoint} has no such setting")
+        try:
+            return type(self).model_validate({**self.model_dump(), **shape})
+        except ValidationError as error:
+            why = error.errors()[0]["msg"]
+            raise ConfigurationError(
+                f"aspect_ratio: {self.endpoint} does not render {aspect_ratio}: {why}"
+            ) from None
+
+
+def _sides(aspect_ratio: str) -> tuple[int, int]:
+    """Width and height in pixels, in steps that every service takes."""
+    found = re.fullmatch(r"([1-9]\d?):([1-9]\d?)", aspect_ratio)
+    if found is None:
+        raise ConfigurationError(f"aspect_ratio: {aspect_ratio!r} is none; write it as 3:2")
+    width, height = int(found[1]), int(found[2])
+    scale = (_PIXELS / (width * height)) ** 0.5
+    return round(width * scale / _STEP_PX) * _STEP_PX, round(height * scale / _STEP_PX) * _STEP_PX
 
 
 def endpoint_of(service: type[ServiceSettings]) -> str:

@@ -20,7 +20,7 @@ from tuneloop.evaluation.reports.models_page import MODELS_PAGE
 from tuneloop.evaluation.reports.template import fill_page
 from tuneloop.storage.base import Store, is_name
 
-_PAGE = re.compile(r"(?:models/[^/]+/(?:reports|pages)|pages)/[^/]+\.html")
+_PAGE = re.compile(r"(?:models/[^/]+/(?:reports|pages)|pages/comparisons/[^/]+|pages)/[^/]+\.html")
 _IMAGE = re.compile(r"renders/[^/]+/[^/]+\.(?:png|jpg|jpeg|webp)|images/[0-9a-f]{64}")
 _FORMATS = (
     (re.compile(b"\x89PNG\r\n"), "image/png"),

@@ -40,13 +40,13 @@ def evaluate(ctx: RunContext, run: RunRecord, weights: Collected) -> Decision:
         decisions = ctx.ledger.decisions(run)
         decision = ctx.registry.current_decision(run, decisions)
         if decision is None:
-            _wait_until_deployed(ctx, run, weights)
+            wait_until_deployed(ctx, run, weights)
             decision = _compare(ctx, run, weights, ctx.ledger.promotions(run.model), len(decisions) + 1)
         if decision is not None:
             return decision
 
 
-def _wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) -> None:
+def wait_until_deployed(ctx: RunContext, run: RunRecord, weights: Collected) -> None:
     """Wait for the provider to deploy the model; its weights are already safe.
 
     Raises `TrainingFailed` where the provider has had a day, or has deleted the model since.
@@ -90,14 +90,9 @@ def _compare(
     manifest = load_manifest(run.dataset_digest, ctx.store)
     check_evaluation_costs(ctx, run, manifest, current)
     inputs = edit_inputs(manifest)
-    subject = challenger_subject(ctx, run, inputs, weights)
-    try:
-        rendered = tasks.render_images(ctx, (ctx.provider, ctx.limits), subject, run.plan, run, "challenger")
-    except NotFoundAtProvider:
-        _fail_if_overdue(run, weights, "not found")
-        raise
+    rendered = render_challenger(ctx, run, weights, inputs)
     other = current if current is not None and not is_same_training(current, run) else None
-    champion = _render_champion(ctx, run, other, inputs) if other else None
+    champion = render_champion(ctx, run, other, inputs) if other else None
     words = (ctx.recipe(run).trigger, other.trigger_word if other else None)
     challenger, champion = tasks.score(ctx, manifest, rendered, champion, tuple(filter(None, words)))
     evidence = DecisionReport(
@@ -124,7 +119,20 @@ def _compare(
     return tasks.record_result(ctx, run, evidence.result, number, against, report)
 
 
-def _render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
+def render_challenger(ctx: RunContext, run: RunRecord, weights: Collected, inputs: tuple[str, ...]) -> Evaluation:
+    """Render the missing images of a run's model, by the account that has trained it.
+
+    Raises `TrainingFailed` where the provider has had it for a day and has it no more.
+    """
+    subject = challenger_subject(ctx, run, inputs, weights)
+    try:
+        return tasks.render_images(ctx, (ctx.provider, ctx.limits), subject, run.plan, run, "challenger")
+    except NotFoundAtProvider:
+        _fail_if_overdue(run, weights, "not found")
+        raise
+
+
+def render_champion(ctx: RunContext, run: RunRecord, champion: Promotion, inputs: tuple[str, ...]) -> Evaluation:
     """Render the champion's missing images on the same prompts and seeds, by its own account.
 
     One that its provider has no more is judged by the images that are there.

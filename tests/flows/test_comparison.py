@@ -1,0 +1,97 @@
+"""Two trainers side by side: paid once each, ranked on one page, and one of them promoted by a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from blocks.segmind_credentials import SegmindCredentials
+from tests.flows.bill import Bill
+from tests.flows.runs import look, process_of, start, tick, wait_for
+from tests.flows.test_held import answer, question_of
+from tests.flows.test_salvage import continuing
+from tests.waiting import wait_until
+from tuneloop.demo.stack import Stack
+from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.credentials import SpendingGuard
+from tuneloop.schemas.records import Submitted
+
+COMPARE = "compare-trainers/compare"
+TRAINERS = ("flux-lora", "bfl-finetune")
+BFL_SUBMIT = "/v1/finetune"
+
+
+@pytest.fixture
+def comparison(wish: dict[str, Any], emulator: EmulatorControl, bfl: EmulatorControl) -> dict[str, Any]:
+    """Parameters of a comparison of two providers' trainers, on accounts whose prices are known."""
+    del bfl
+    spending = SpendingGuard(trainings_per_day=None, dollars_per_training=4, dollars_per_image=0.05)
+    SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url, spending=spending).save(
+        "priced", overwrite=True
+    )
+    other = {"trainer": "bfl-finetune", "mode": "character", "trigger_word": "ROBOX"}
+    return {
+        "name": wish["model"],
+        "model": wish["model"],
+        "dataset": wish["dataset"],
+        "recipes": [
+            {"recipe": wish["recipe"], "credentials": "segmind-credentials/priced"},
+            {"recipe": other, "credentials": "bfl-credentials/elsewhere"},
+        ],
+        "budget": 50,
+        "prompts": ["a photo of {trigger}", "{trigger} on a beach"],
+        "seeds": [1],
+        "gate": {"max_copies": 2},
+    }
+
+
+@pytest.mark.usefixtures("alone")
+def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
+    stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, bfl: EmulatorControl
+) -> None:
+    bfl.inject(Fault("slow", BFL_SUBMIT, delay_s=300))
+    paid_elsewhere = Bill(bfl)
+    run = start(comparison, COMPARE)
+    wait_until("the second trainer is being paid", lambda: bool(paid_elsewhere.trainings))
+    process_of(stack, run).kill()
+    wait_for(run, "Crashed")
+    bfl.clear_faults()
+
+    wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(run))
+    (other,) = continuing(run)
+
+    def asks() -> bool:
+        tick(stack.store_slug)
+        return look(other).name == "Suspended" and "choice required" in (look(other).message or "")
+
+    wait_until("the candidates are ranked", asks, seen=lambda: look(other))
+    record = ledger.comparison(str(run))
+    assert record is not None
+    ends = [[type(step) for step in ledger.history(each.key)].count(Submitted) for each in record.runs]
+    assert (len(bill.trainings), len(paid_elsewhere.trainings), ends) == (1, 1, [1, 1])
+    assert ledger.champion(comparison["model"]) is None
+
+    page = ledger.store.read(f"pages/comparisons/{comparison['name']}/latest.html").decode()
+    names = [f"{trainer} at {each.account.slug}" for trainer, each in zip(TRAINERS, record.runs, strict=True)]
+    for shown in (*names, "1. ", "2. ", "$4.00", "interval"):
+        assert shown in page
+    options = question_of(other)[1]["properties"]["decision"]["enum"]
+    assert [option.split(",")[0] for option in sorted(options)] == [
+        "none: keep the champion",
+        *sorted(f"promote {name}" for name in names),
+    ]
+    tick(stack.store_slug)
+    assert look(other).name == "Suspended"
+    images = bill.images + paid_elsewhere.images
+    answer(other, next(option for option in options if "bfl" in option), "livelier")
+    assert f"Promoted {names[1]}" in (wait_for(other, "Completed").message or "")
+
+    champion = ledger.champion(comparison["model"])
+    assert champion is not None
+    assert (champion.number, champion.account.provider, champion.reason) == (1, "bfl", "livelier")
+    assert not any(ledger.is_marked(each) for each in record.runs)
+    assert "Answered: promote the challenger" in ledger.store.read(champion.report or "").decode()
+    assert (images, bill.images + paid_elsewhere.images) == (4, 4)
+    assert len(bill.trainings) + len(paid_elsewhere.trainings) == 2
