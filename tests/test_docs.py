@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from tuneloop import api
 from tuneloop.cli.app import app
-from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files
+from tuneloop.orchestration.comparison_request import ComparisonRequest
+from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files, flow_of
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.registry import PROVIDERS
 from tuneloop.schemas.evaluation import GatePolicy, ScoreWeights
@@ -54,7 +55,7 @@ def test_paths_exist(document: Path) -> None:
             "inflight", "promotions", "budget", "duplicate-jobs", "job-names", "unknown-statuses",
             "overdue", "transfers", "render-log", "scans", "drivers", "accounts",
             "failed-jobs", "failed-downloads", "retrain-reasons", "cancelled", "continued", "pages",
-            "cancelled-jobs",
+            "cancelled-jobs", "comparisons",
         }  # fmt: skip
         if path not in made_later and not path.startswith(("tuneloop/key", "robots/")) and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"
@@ -125,10 +126,22 @@ def test_scores_and_settings_of_the_gate_are_explained_with_their_defaults() -> 
 
 def test_example_of_an_evaluation_can_be_used() -> None:
     text = (ROOT / "docs" / "judging.md").read_text()
-    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    block, _ = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     plan = EvaluationConfig.model_validate(yaml.safe_load(block)["evaluation"])
     assert plan.image_count == 12
     assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.color_similarity) == (0.02, "reject", 0)
+
+
+def test_example_of_a_comparison_can_be_used_and_is_the_one_that_is_shipped() -> None:
+    text = (ROOT / "docs" / "judging.md").read_text()
+    _, block = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    shipped = yaml.safe_load((ROOT / "deployments" / "examples" / "comparison.yaml").read_text())
+    assert yaml.safe_load(block) == shipped
+    values = flow_of("flows/compare_trainers.py:compare_trainers").validate_parameters(shipped)
+    names = ("name", "model", "dataset", "recipes", "budget", "prompts", "seeds", "aspect_ratio", "gate")
+    request = ComparisonRequest(*(values[name] for name in names))
+    plans = [request.run_request(each).plan for each in request.candidates]
+    assert [plan.image_count for plan in plans] == [12, 12]
 
 
 def test_shipped_deployments_pass_the_check_and_have_a_cron_with_time_zone(

@@ -14,6 +14,8 @@ from tests.conftest import draw_images
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tests.evaluation.hostile import HOSTILE
 from tests.evaluation.overview import overview_of
+from tests.evaluation.test_comparison_page import report_of
+from tuneloop.evaluation.reports.comparison_page import comparison_page_name, write_comparison_page
 from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.model_page import ChampionEntry, model_page_name, write_model_page
 from tuneloop.evaluation.reports.models_page import MODELS_PAGE, write_models_page
@@ -90,6 +92,12 @@ def models(world: World, evidence: DecisionReport) -> str:
     overview = overview_of(8)
     thumbnails = {each.model: thumbnail_address(shown[0], 112) or "" for each in overview.models if each.page}
     return kept(world, MODELS_PAGE, write_models_page(world.store, overview, thumbnails))
+
+
+@pytest.fixture(scope="module")
+def comparison(world: World) -> str:
+    found = report_of(world, world.rendered("champion", 600, PLAN.prompts, PLAN.seeds), PLAN)
+    return kept(world, comparison_page_name(found.record, 3), write_comparison_page(world.store, found))
 
 
 def serious(page: Page) -> list[str]:
@@ -170,7 +178,7 @@ def test_full_image_opens_from_the_store(page: Page, report: str, world: World) 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 320])
-@pytest.mark.parametrize("which", ["report", "model", "models"])
+@pytest.mark.parametrize("which", ["report", "model", "models", "comparison"])
 def test_page_is_accessible(
     page: Page, scheme: str, width: int, which: str, request: pytest.FixtureRequest
 ) -> None:

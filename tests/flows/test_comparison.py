@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+import yaml
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
-from tests.flows.runs import look, process_of, start, tick, wait_for
+from tests.flows.runs import look, process_of, tick, wait_for
+from tests.flows.test_bad_input import records
+from tests.flows.test_commands import EVERYTHING, tuneloop
 from tests.flows.test_held import answer, question_of
 from tests.flows.test_salvage import continuing
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
-from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.schemas.records import Submitted
 
-COMPARE = "compare-trainers/compare"
 TRAINERS = ("flux-lora", "bfl-finetune")
 BFL_SUBMIT = "/v1/finetune"
 
@@ -47,17 +52,34 @@ def comparison(wish: dict[str, Any], emulator: EmulatorControl, bfl: EmulatorCon
     }
 
 
+def file_of(comparison: dict[str, Any], folder: Path) -> Path:
+    path = folder / "comparison.yaml"
+    path.write_text(yaml.safe_dump(comparison))
+    return path
+
+
 @pytest.mark.usefixtures("alone")
 def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
-    stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, bfl: EmulatorControl
+    stack: Stack,
+    comparison: dict[str, Any],
+    ledger: Ledger,
+    bill: Bill,
+    emulator: EmulatorControl,
+    bfl: EmulatorControl,
+    tmp_path: Path,
 ) -> None:
+    # The first training goes on and on: the second one is submitted all the same.
+    emulator.progress(Progress.after_seconds(3600))
     bfl.inject(Fault("slow", BFL_SUBMIT, delay_s=300))
     paid_elsewhere = Bill(bfl)
-    run = start(comparison, COMPARE)
+    started = tuneloop(stack, "compare", str(file_of(comparison, tmp_path)), "--no-watch", "--json")
+    assert started.returncode == 0, started.stderr
+    run = UUID(json.loads(started.stdout)["run"])
     wait_until("the second trainer is being paid", lambda: bool(paid_elsewhere.trainings))
     process_of(stack, run).kill()
     wait_for(run, "Crashed")
     bfl.clear_faults()
+    emulator.progress(Progress.at_once())
 
     wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(run))
     (other,) = continuing(run)
@@ -95,3 +117,33 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     assert "Answered: promote the challenger" in ledger.store.read(champion.report or "").decode()
     assert (images, bill.images + paid_elsewhere.images) == (4, 4)
     assert len(bill.trainings) + len(paid_elsewhere.trainings) == 2
+
+
+@pytest.mark.usefixtures("alone")
+def test_command_shows_every_price_and_refuses_what_exceeds_the_budget_before_anything_is_sent(
+    stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, tmp_path: Path
+) -> None:
+    before = records(ledger, *EVERYTHING)
+    file = file_of(comparison, tmp_path)
+    done = tuneloop(stack, "compare", str(file), "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)["plan"]
+    first, second = plan["costs"]
+    assert (first["training_cents"], first["images"], first["cents_per_image"]) == (400, 2, 5)
+    assert (second["training_cents"], second["cents_per_image"]) == (300, 6)
+    assert plan["cents"] == 400 + 300 + 2 * 5 + 2 * 6
+    shown = tuneloop(stack, "compare", str(file), "--dry-run").stdout
+    assert "$7.22 of $50.00" in shown
+
+    refused = tuneloop(stack, "compare", str(file_of({**comparison, "budget": 7}, tmp_path)))
+    assert (refused.returncode, "Nothing was paid" in refused.stderr) == (1, True)
+    unpriced = {**comparison["recipes"][0], "credentials": stack.credentials_slug}
+    nameless = {**comparison, "recipes": [unpriced, comparison["recipes"][1]]}
+    refused = tuneloop(stack, "compare", str(file_of(nameless, tmp_path)))
+    assert refused.returncode == 2
+    assert f"set spending.dollars_per_training and spending.dollars_per_image in {stack.credentials_slug}" in (
+        " ".join(refused.stderr.split())
+    )
+    refused = tuneloop(stack, "compare", str(file_of({**comparison, "bugdet": 7}, tmp_path)))
+    assert (refused.returncode, "bugdet" in refused.stderr) == (2, True)
+    assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)

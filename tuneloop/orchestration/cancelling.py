@@ -70,7 +70,7 @@ def _cancel(
     def waiting() -> set[str]:
         return ledger.waiting_for(job.account, job.name)
 
-    run = next(filter(None, map(ledger.run, sorted(waiting()))), None)
+    run = next(filter(None, (ledger.run(flow_run, job.name) for flow_run in sorted(waiting()))), None)
     if run is None:
         return False
     provider = open_account(run.credentials)

@@ -57,7 +57,7 @@ class ComparedModel:
         """The training's price, and that of its images."""
         training = "price not known" if self.cents is None else dollars(self.cents)
         count = sum(image.name is not None for image in self.evaluation.images)
-        images = "" if self.cents_per_image is None else f" at {self.cents_per_image / 100:.3f} $".rstrip("0")
+        images = "" if self.cents_per_image is None else f" at ${self.cents_per_image / 100:.4f}".rstrip("0")
         return f"{training}, and {count} images{images}"
 
     @property

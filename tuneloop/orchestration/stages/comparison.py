@@ -14,7 +14,7 @@ from prefect.states import Completed
 
 from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
-from tuneloop.errors import BudgetExceeded, StoreError, TrainingFailed, TuneloopError
+from tuneloop.errors import BudgetExceeded, LedgerError, StoreError, TrainingFailed, TuneloopError
 from tuneloop.evaluation.ranking import Contender, Ranked, rank
 from tuneloop.evaluation.reports.answer import show_answer
 from tuneloop.evaluation.reports.comparison_page import (
@@ -57,12 +57,19 @@ _End = TypeVar("_End")
 
 @dataclass(frozen=True)
 class _Rendered:
-    """A candidate that has come to its end: with its images, or with the reason why there are none."""
+    """A candidate that was trained and rendered."""
 
     ctx: RunContext
     run: RunRecord
-    images: Evaluation | None
-    reason: str = ""
+    images: Evaluation
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A candidate that has come to nothing, and why."""
+
+    run: RunRecord
+    reason: str
 
 
 def compare(comparison: Comparison) -> State[Any]:
@@ -112,7 +119,7 @@ def _all_side_by_side(comparison: Comparison, advance: Callable[[RunContext, Run
         wait_for_any(waits, comparison.ctx.store_slug)
 
 
-def _train_and_render(ctx: RunContext, run: RunRecord) -> _Rendered:
+def _train_and_render(ctx: RunContext, run: RunRecord) -> _Rendered | _Failed:
     try:
         weights = train(ctx, run)
         wait_until_deployed(ctx, run, weights)
@@ -121,19 +128,19 @@ def _train_and_render(ctx: RunContext, run: RunRecord) -> _Rendered:
     except (BudgetExceeded, TrainingFailed) as error:
         # The others go on without it.
         ctx.ledger.unmark(run)
-        return _Rendered(ctx, run, None, str(error))
+        return _Failed(run, str(error))
 
 
-def _rank(comparison: Comparison, ended: list[_Rendered], champion: Promotion | None, page: str) -> None:
+def _rank(comparison: Comparison, ended: list[_Rendered | _Failed], champion: Promotion | None, page: str) -> None:
     """Score and rank, record a question for every candidate that may be promoted, and write the page, last."""
-    rendered = [each for each in ended if each.images is not None]
+    rendered = [each for each in ended if isinstance(each, _Rendered)]
     champion_images = _champion_images(comparison, rendered, champion) if champion and rendered else None
     contenders = [_scored(each, champion_images, champion) for each in rendered]
     ranked = rank(contenders, comparison.record.runs[0].plan.gate)
     report = ComparisonReport(
         record=comparison.record,
         models=[_compared(rendered[one.index], contenders[one.index], one, champion) for one in ranked],
-        failed=[(trainer_name(each.run), each.reason) for each in ended if each.images is None],
+        failed=[(trainer_name(each.run), each.reason) for each in ended if isinstance(each, _Failed)],
         champion_number=champion.number if champion else None,
         champion=next((each.champion for each in contenders), None),
         at=now(),
@@ -145,7 +152,7 @@ def _rank(comparison: Comparison, ended: list[_Rendered], champion: Promotion | 
     _show(comparison, report, page)
 
 
-def _champion_images(comparison: Comparison, rendered: list[_Rendered], champion: Promotion) -> Evaluation | None:
+def _champion_images(comparison: Comparison, rendered: list[_Rendered], champion: Promotion) -> Evaluation:
     own = next((each for each in rendered if is_same_training(champion, each.run)), None)
     if own is not None:
         return own.images
@@ -157,8 +164,7 @@ def _champion_images(comparison: Comparison, rendered: list[_Rendered], champion
 def _scored(each: _Rendered, champion_images: Evaluation | None, champion: Promotion | None) -> Contender:
     manifest = load_manifest(each.run.dataset_digest, each.ctx.store)
     words = (each.ctx.recipe(each.run).trigger, champion.trigger_word if champion else None)
-    images = each.images or Evaluation(job="", images=())
-    return Contender(*tasks.score(each.ctx, manifest, images, champion_images, tuple(filter(None, words))))
+    return Contender(*tasks.score(each.ctx, manifest, each.images, champion_images, tuple(filter(None, words))))
 
 
 def _compared(each: _Rendered, contender: Contender, ranked: Ranked, champion: Promotion | None) -> ComparedModel:
@@ -195,7 +201,8 @@ def _record(each: _Rendered, ranked: Ranked, place: str, champion: Promotion | N
         update = {"verdict": "undecided", "reason": reason, "differences": differences, "by_thresholds": False}
         result = result.model_copy(update=update)
     against = champion.number if champion else 0
-    tasks.record_result(each.ctx, each.run, result, len(decisions) + 1, against, page)
+    while tasks.record_result(each.ctx, each.run, result, len(decisions) + 1, against, page) is None:
+        decisions = each.ctx.ledger.decisions(each.run)  # a cancelled run has taken the number
 
 
 def _show(comparison: Comparison, report: ComparisonReport, page: str) -> None:
@@ -223,7 +230,11 @@ def _promote(comparison: Comparison, choice: Choice) -> State[Any] | None:
     """Promote what a person has chosen. Returns None where the champion has changed meanwhile."""
     ctx, run, decision = choice
     weights = TrainingLog.of(ctx.ledger, run).last
-    if not isinstance(weights, Collected) or ctx.registry.promote(run, weights, decision) is None:
+    if not isinstance(weights, Collected):
+        raise LedgerError(
+            f"the weights of {trainer_name(run)} are not collected any more; start the comparison again"
+        )
+    if ctx.registry.promote(run, weights, decision) is None:
         return None
     tasks.model_page(ctx, run.model)
     emit_model_event("promoted", run, decision, ctx.store)

@@ -8,15 +8,24 @@ Klein's service.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, create_model
 
+from tuneloop.errors import ConfigurationError
 from tuneloop.schemas.render_settings import ServiceSettings
 
 _LARGEST_PRESET_MEGAPIXELS = 1.05
 """square_hd, 1024 x 1024."""
 Size = Literal["square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"]
+_PRESETS = {
+    "1:1": "square_hd",
+    "3:4": "portrait_4_3",
+    "4:3": "landscape_4_3",
+    "9:16": "portrait_16_9",
+    "16:9": "landscape_16_9",
+}
+"""By their aspect ratio."""
 Inputs = dict[str, Any]
 """Inputs of a service, as pydantic takes them."""
 
@@ -29,6 +38,16 @@ class LoraSettings(ServiceSettings):
 
     lora_scale: float = Field(default=1, ge=0, le=4)
     """Strength of the LoRA, 0 to 4."""
+
+    def shaped(self, aspect_ratio: str) -> Self:
+        """See `ServiceSettings.shaped`: by a preset of fal's."""
+        preset = _PRESETS.get(aspect_ratio)
+        if preset is None or "image_size" not in type(self).model_fields:
+            raise ConfigurationError(
+                f"aspect_ratio: {self.endpoint} renders no images of {aspect_ratio}; choose one of "
+                f"{', '.join(_PRESETS)}, or name its settings"
+            )
+        return self.model_copy(update={"image_size": preset})
 
 
 def _service(
