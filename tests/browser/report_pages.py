@@ -13,7 +13,9 @@ from tests.browser.find_browser import NEEDED, browser_path
 from tests.browser.pages import launch
 from tests.evaluation.evidence import PROMPTS, World, promotions
 from tests.evaluation.overview import overview_of
+from tests.evaluation.test_comparison_page import report_of
 from tuneloop.demo.samples import copy_samples
+from tuneloop.evaluation.reports.comparison_page import write_comparison_page
 from tuneloop.evaluation.reports.images import thumbnail_address
 from tuneloop.evaluation.reports.model_page import ChampionEntry, write_model_page
 from tuneloop.evaluation.reports.models_page import MODELS_PAGE, write_models_page
@@ -84,6 +86,9 @@ def _written(folder: Path) -> dict[str, str]:
     addresses = {}
     files = {f"models/robot/{name}.html": text for name, text in texts.items()}
     files[MODELS_PAGE] = write_models_page(world.store, overview, shown)
+    files["pages/comparisons/trainers/comparison.html"] = write_comparison_page(
+        world.store, report_of(world, good, _PLAN)
+    )
     for name, text in files.items():
         file = world.root / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -130,10 +130,10 @@ def test_command_shows_every_price_and_refuses_what_exceeds_the_budget_before_an
     plan = json.loads(done.stdout)["plan"]
     first, second = plan["costs"]
     assert (first["training_cents"], first["images"], first["cents_per_image"]) == (400, 2, 5)
-    assert (second["training_cents"], second["cents_per_image"]) == (300, 6)
-    assert plan["cents"] == 400 + 300 + 2 * 5 + 2 * 6
+    assert (second["training_cents"], second["cents_per_image"]) == (400, 6)
+    assert plan["cents"] == 400 + 400 + 2 * 5 + 2 * 6
     shown = tuneloop(stack, "compare", str(file), "--dry-run").stdout
-    assert "$7.22 of $50.00" in shown
+    assert "$8.22 of $50.00" in shown
 
     refused = tuneloop(stack, "compare", str(file_of({**comparison, "budget": 7}, tmp_path)))
     assert (refused.returncode, "Nothing was paid" in refused.stderr) == (1, True)
