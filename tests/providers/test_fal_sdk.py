@@ -1,8 +1,9 @@
-"""The official Python client of fal, unchanged but for its addresses, works with the emulator."""
+"""The official Python client of fal, unchanged but for its addresses: emulator and our client agree with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import fal_client.client as fal_module
@@ -11,9 +12,26 @@ import requests
 from fal_client import Completed, InProgress, Queued, SyncClient
 from fal_client.client import FalClientHTTPError
 
+from tests.contract.conftest import recipe_named
 from tests.emulator.fal_caller import DRAW, FLUX, FalCaller
 from tests.emulator.segmind_caller import dataset
-from tuneloop.emulator import EmulatorControl, Fault, Progress
+from tuneloop.clock import Deadline
+from tuneloop.datasets.archive import DatasetArchive
+from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
+from tuneloop.providers.fal.client import FalProvider
+from tuneloop.schemas.training import Submission
+
+
+@pytest.fixture
+def fal(tmp_path: Path) -> Iterator[EmulatorControl]:
+    with running_emulator("fal", tmp_path / "fal", progress=Progress.at_once()) as control:
+        control.switch(image_s=0)
+        yield control
+
+
+@pytest.fixture
+def ours(fal: EmulatorControl) -> FalProvider:
+    return FalProvider(fal.api_key, base_url=fal.url)
 
 
 @pytest.fixture
@@ -86,3 +104,31 @@ def test_it_submits_again_what_has_been_accepted(sdk: SyncClient, fal: EmulatorC
     fal.inject(fault)
     sdk.submit(FLUX, {"images_data_url": url})
     assert len(fal.billing()) == 2
+
+
+def test_its_training_is_found_by_ours_with_the_same_state_and_weights(sdk: SyncClient, ours: FalProvider) -> None:
+    url = sdk.upload(dataset(), "application/zip", "by-the-sdk-g1.zip")
+    handle = sdk.submit(FLUX, {"images_data_url": url})
+    (found,) = ours.find("by-the-sdk").jobs
+    assert (found.job_id, found.name) == (handle.request_id, "by-the-sdk-g1")
+    job = Submission.of(found)
+    assert isinstance(handle.status(), Completed)
+    assert ours.get_job(job).phase == "ready"
+    weights = requests.get(handle.get()["diffusers_lora_file"]["url"], timeout=60).content
+    with ours.open_weights(job)[-1].read(0, None) as chunks:
+        assert b"".join(chunks) == weights
+
+
+def test_a_training_of_ours_is_seen_and_cancelled_alike_by_it(
+    sdk: SyncClient, ours: FalProvider, fal: EmulatorControl, archive: DatasetArchive
+) -> None:
+    fal.progress(Progress.after_seconds(100))
+    job = ours.submit("by-us-g1", recipe_named("fal-flux-lora"), ours.deliver("by-us-g1", archive), Deadline(60))
+    assert isinstance(sdk.status(FLUX, job.job_id), Queued)
+    assert ours.get_job(job).phase == "running"
+    sdk.cancel(FLUX, job.job_id)
+    ended = sdk.status(FLUX, job.job_id)
+    assert isinstance(ended, Completed)
+    assert ended.error is not None
+    assert ours.get_job(job).phase == "failed"
+    assert ended.error in (ours.get_job(job).error_message or "")
