@@ -115,6 +115,14 @@ class Rules:
     """That a person has cancelled a run is written into the store: the run may be deleted."""
     prefect_cancels_are_no_wish: bool = True
     """A run that Prefect has cancelled by itself is carried on like one that crashed."""
+    only_a_person_stops_a_job: bool = True
+    """A job is asked to stop only where a person has cancelled its run; one that crashed is carried on."""
+    request_before_asking: bool = True
+    """That a job is to stop is written down before the provider is asked: its end counts as paid from then on."""
+    markers_after_the_request: bool = True
+    """Who else waits for the job is read once more after that, so that no run that came before is overlooked."""
+    asked_until_answered: bool = True
+    """The provider is asked again until its answer is written down."""
     promotion_after_its_judge: bool = True
     """A promotion takes exactly the number that follows the champion it was judged against."""
     decision_before_promotion: bool = True

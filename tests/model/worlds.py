@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tests.model.budget import Budget
 from tests.model.budget_state import WAITING
 from tests.model.budget_state import State as BudgetState
+from tests.model.cancelled_jobs import CancelledJobs
 from tests.model.cancelling import Cancelling
 from tests.model.images import Images
 from tests.model.promotions import Promotions
@@ -16,7 +17,7 @@ from tests.model.rules import EVERY_RULE
 from tests.model.search import Attended
 from tests.model.training import Training
 
-AnyWorld = Training | Budget | Promotions | Images | Reasons | Cancelling
+AnyWorld = Training | Budget | Promotions | Images | Reasons | Cancelling | CancelledJobs
 
 SMALL: dict[str, AnyWorld] = {
     "one run": Training(),
@@ -56,6 +57,7 @@ SMALL: dict[str, AnyWorld] = {
     "images": Images(),
     "reasons": Reasons(),
     "cancelling": Cancelling(),
+    "cancelled jobs": CancelledJobs(),
 }
 """Searched whole by the tests, within seconds."""
 
@@ -161,6 +163,10 @@ WITHOUT = (
     Missed("reasons_after_the_log", "reasons", "one reason was paid twice"),
     Missed("wish_outlives_the_run", "cancelling", "a cancelled run has submitted"),
     Missed("prefect_cancels_are_no_wish", "cancelling", "a paid training was never judged"),
+    Missed("only_a_person_stops_a_job", "cancelled jobs", "a job was stopped that nobody has cancelled"),
+    Missed("request_before_asking", "cancelled jobs", "a cancelled job counts as unpaid, and is trained again"),
+    Missed("markers_after_the_request", "cancelled jobs", "a job was stopped that another run waits for"),
+    Missed("asked_until_answered", "cancelled jobs", LOST),
     Missed("slot_before_submit", "budget", OVER),
     Missed("slot_reused", "budget", "one training has two slots"),
     Missed("slot_of_one_attempt", "budget of two attempts", OVER),
