@@ -1,6 +1,7 @@
 """What a tick costs with 1, 100, 1,000 and 10,000 trainings in flight, beside a polling task for each job.
 
-`make bench-sensor`, or `python -m benchmarks.sensor [--json FILE] [--sizes 1,100,1000,10000]`
+`make bench-sensor`, or `python -m benchmarks.sensor [--provider NAME] [--json FILE] [--sizes 1,100,1000,10000]`.
+The polling task speaks to the first provider only.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchmarks.sensor.measuring import resident_of, run_tick
 from tuneloop.emulator import Progress
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.server_address import send_no_events
+from tuneloop.providers.registry import PROVIDERS
 
 _LIST = "/finetune/request/list"
 _PEERS = 6
@@ -37,13 +39,21 @@ def main() -> None:
     console = Console()
     send_no_events()  # of this process: else its end waits for servers that have ended before
     sizes = [int(size) for size in arguments.sizes.split(",")]
-    with tempfile.TemporaryDirectory() as folder, running_installation(Path(folder)) as installation:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_installation(Path(folder), arguments.provider) as installation,
+    ):
         installation.emulator.progress(Progress.after_seconds(1e9))
         rows = _measure_sizes(installation, sizes, console)
-        console.print("A polling task for each job, in a process of its own")
-        peer = _measure_peers(installation)
+        peer = None
+        if installation.row is PROVIDERS[0]:
+            console.print("A polling task for each job, in a process of its own")
+            peer = _measure_peers(installation)
     console.print(f"{_BURST} trainings end at once")
-    with tempfile.TemporaryDirectory() as folder, running_installation(Path(folder)) as installation:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_installation(Path(folder), arguments.provider) as installation,
+    ):
         burst = _measure_burst(installation)
     figures = {"sizes": rows, "polling_task_per_job": peer, "burst": burst}
     _show(console, figures)
@@ -53,6 +63,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-sensor")
+    parser.add_argument("--provider", choices=[row.name for row in PROVIDERS], default=PROVIDERS[0].name)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--sizes", default="1,100,1000,10000", help="how many trainings are in flight")
     return parser.parse_args()
@@ -143,12 +154,13 @@ def _show(console: Console, figures: dict[str, Any]) -> None:
         table.add_row(*(f"{row[column]:,}" for column in columns))
     console.print(table)
     peer, last = figures["polling_task_per_job"], figures["sizes"][-1]
-    console.print(
-        f"A polling task per job: {peer['rss_mb_per_job']} MB resident for each ({peer['jobs']} measured), one "
-        f"request for each per interval. For {last['in_flight']:,} jobs that is "
-        f"{peer['rss_mb_per_job'] * last['in_flight'] / 1000:,.0f} GB and {last['in_flight']:,} requests, against "
-        f"{last['peak_rss_mb']} MB for {last['seconds']} s and {last['list_requests']} request."
-    )
+    if peer is not None:
+        console.print(
+            f"A polling task per job: {peer['rss_mb_per_job']} MB resident for each ({peer['jobs']} measured), "
+            f"one request for each per interval. For {last['in_flight']:,} jobs that is "
+            f"{peer['rss_mb_per_job'] * last['in_flight'] / 1000:,.0f} GB and {last['in_flight']:,} requests, "
+            f"against {last['peak_rss_mb']} MB for {last['seconds']} s and {last['list_requests']} request."
+        )
     console.print(f"Burst: {figures['burst']}")
 
 

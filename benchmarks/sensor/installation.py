@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from prefect.client.orchestration import get_client
@@ -20,7 +21,6 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import Suspended
 from pydantic import SecretStr
 
-from blocks.segmind_credentials import SegmindCredentials
 from tuneloop.clock import Deadline, now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.datasets.captions import CaptionRule
@@ -29,24 +29,24 @@ from tuneloop.datasets.store import store_images
 from tuneloop.emulator import EmulatorControl
 from tuneloop.emulator.emulation import Emulation
 from tuneloop.emulator.jobs import Job
-from tuneloop.emulator.segmind.routes import PROVIDER as SEGMIND
+from tuneloop.emulator.providers import PROVIDERS as EMULATED
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
+from tuneloop.orchestration.blocks import credentials_types
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.project.files import copy_shipped
 from tuneloop.project.layer import MODEL_FILES
-from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.recipes import FluxLoraRecipe
+from tuneloop.providers.base import Provider
+from tuneloop.providers.registry import ProviderRow, row_of
 from tuneloop.schemas.dataset import NO_LIMITS
 from tuneloop.schemas.plan import EvaluationConfig
+from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import Claimed, Record, RunRecord, Submitted
-from tuneloop.schemas.training import Account, job_name
+from tuneloop.schemas.training import Account, Submission, job_name
 from tuneloop.storage.local import LocalDirectory
 
 STORE = "local-file-system/tuneloop"
-CREDENTIALS = "segmind-credentials/default"
-_RECIPE = FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Installation:
         emulator: Controls of the provider.
         ledger: The records.
         template: A training that was submitted as usual; the others are made in its image.
+        row: The provider, whose usual trainer trains.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class Installation:
     emulator: EmulatorControl
     ledger: Ledger
     template: Job
+    row: ProviderRow
 
     def put_in_flight(self, count: int, flow_runs: list[str] | None = None) -> list[RunRecord]:
         """Leave so many more trainings as suspended runs leave them, at the provider and in the ledger.
@@ -73,11 +75,13 @@ class Installation:
         Records are written without waiting for the disk: what is measured is reading them.
         """
         ids = flow_runs or [str(uuid.uuid4()) for _ in range(count)]
-        runs = [_run_file(flow_run) for flow_run in ids]
+        runs = [_run_file(flow_run, self.row) for flow_run in ids]
         jobs = {run.flow_run: str(uuid.uuid4()) for run in runs}
+        provider, recipe = client_of(self.row, self.emulator), recipe_of(self.row)
         for run in runs:
-            self._write_records(run, jobs[run.flow_run])
-        emulation = Emulation(SEGMIND, self.folder / "emulator")
+            job = Submission(job_id=jobs[run.flow_run], handle=provider.handle_for(jobs[run.flow_run], recipe))
+            self._write_records(run, job)
+        emulation = Emulation(EMULATED[self.row.name], self.folder / "emulator")
         with emulation.state.transaction():
             for run in runs:
                 name = job_name(run.key, 1)
@@ -86,14 +90,16 @@ class Installation:
         emulation.state.close()
         return runs
 
-    def _write_records(self, run: RunRecord, job_id: str) -> None:
+    def _write_records(self, run: RunRecord, job: Submission) -> None:
         at, name = now(), job_name(run.key, 1)
         claim = Claimed(
             created_at=at, attempt=1, name=name, nonce="n", flow_run=run.flow_run,
             submit_deadline=at, take_over_after=at,
             account=run.account, credentials=run.credentials, dataset_digest=run.dataset_digest, recipe=run.recipe,
         )  # fmt: skip
-        submitted = Submitted(created_at=at, attempt=1, name=name, job_id=job_id, found_by="answer")
+        submitted = Submitted(
+            created_at=at, attempt=1, name=name, job_id=job.job_id, handle=job.handle, found_by="answer"
+        )
         records: dict[str, Record] = {
             f"runs/{run.flow_run}.json": run,
             f"trainings/{run.key}/0001.json": claim,
@@ -130,7 +136,19 @@ class Installation:
         return found
 
 
-def _submitted(control: EmulatorControl, folder: Path) -> Job:
+def recipe_of(row: ProviderRow) -> BaseRecipe:
+    """The recipe of a provider's usual trainer."""
+    kind = row.recipes[0]
+    return kind.model_validate(kind.example_for("ROBOX"))
+
+
+def client_of(row: ProviderRow, control: EmulatorControl) -> Provider:
+    """A client of the emulated account."""
+    make: Callable[..., Provider] = row.client
+    return make(control.api_key, base_url=control.url)
+
+
+def _submitted(row: ProviderRow, control: EmulatorControl, folder: Path) -> Job:
     """Submit one training on three drawn images."""
     images, store = folder / "images", folder / "elsewhere"
     for made in (images, store):
@@ -143,13 +161,14 @@ def _submitted(control: EmulatorControl, folder: Path) -> Job:
     kept = LocalDirectory(store)
     store_images(manifest, found.files, kept)
     archive = DatasetArchive(manifest, kept)
-    provider = SegmindProvider(control.api_key, base_url=control.url)
-    provider.submit("template", _RECIPE, provider.deliver("a-name", archive), Deadline(60))
+    provider = client_of(row, control)
+    provider.submit("template", recipe_of(row), provider.deliver("template", archive), Deadline(60))
     (job,) = control.jobs()
     return job
 
 
-def _run_file(flow_run: str) -> RunRecord:
+def _run_file(flow_run: str, row: ProviderRow) -> RunRecord:
+    recipe = recipe_of(row)
     return RunRecord(
         created_at=now(),
         flow_run=flow_run,
@@ -157,17 +176,18 @@ def _run_file(flow_run: str) -> RunRecord:
         key=uuid.uuid4().hex * 2,
         attempt=1,
         dataset_digest="ab" * 32,
-        recipe=_RECIPE.model_dump(mode="json"),
-        plan=EvaluationConfig().rendered_by(_RECIPE.services[0]()),
-        account=Account(provider="segmind"),
-        credentials=CREDENTIALS,
+        recipe=recipe.model_dump(mode="json"),
+        plan=EvaluationConfig().rendered_by(recipe.services[0]()),
+        account=Account(provider=row.name),
+        credentials=f"{row.credentials}/default",
         store=STORE,
     )
 
 
 @contextmanager
-def running_installation(folder: Path) -> Iterator[Installation]:
+def running_installation(folder: Path, provider_name: str) -> Iterator[Installation]:
     """Start a server and a provider below a folder, and end both afterwards."""
+    row = row_of(provider_name)
     server, provider = free_port(), free_port()
     environment = clean_environment(
         {
@@ -184,7 +204,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
     try:
         processes.start("server", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(server))
         processes.start(
-            "emulator", "tuneloop.cli.app", "emulator", "--port", str(provider),
+            "emulator", "tuneloop.cli.app", "emulator", "--provider", row.name, "--port", str(provider),
             "--folder", str(folder / "emulator"),
         )  # fmt: skip
         processes.wait_until("server", lambda: responds(f"http://127.0.0.1:{server}/api/health"))
@@ -193,14 +213,13 @@ def running_installation(folder: Path) -> Iterator[Installation]:
         settings = {PREFECT_API_URL: f"http://127.0.0.1:{server}/api", PREFECT_HOME: folder / "prefect"}
         with temporary_settings(updates=settings):
             prepare_server()
-            SegmindCredentials(api_key=SecretStr(control.api_key), base_url=control.url).save(
-                "default", overwrite=True
-            )
+            block: Any = credentials_types()[row.credentials]
+            block(api_key=SecretStr(control.api_key), base_url=control.url).save("default", overwrite=True)
             LocalFileSystem(basepath=str(folder / "store")).save("tuneloop", overwrite=True)
             copy_shipped(folder / "project")
             shutil.copy(SAMPLE, folder / "project" / MODEL_FILES)
             deploy_all(folder / "project")
             ledger = Ledger(LocalDirectory(folder / "store"))
-            yield Installation(folder, environment, control, ledger, _submitted(control, folder))
+            yield Installation(folder, environment, control, ledger, _submitted(row, control, folder), row)
     finally:
         processes.end_all()

@@ -26,7 +26,9 @@ from tuneloop.schemas.records import (
 )
 from tuneloop.schemas.training import job_name
 
-_WEIGHTS_EXIST = frozenset({"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready"})
+_WEIGHTS_EXIST = frozenset(
+    {"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready", "COMPLETED"}
+)
 _IMAGES = 2
 """Images that a run may ask for: its own and the champion's."""
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from prefect.filesystems import LocalFileSystem
 from pydantic import SecretStr
 
-from blocks.bfl_credentials import BflCredentials
-from blocks.segmind_credentials import SegmindCredentials
 from tests.crash.s3_place import S3Server
 from tuneloop.emulator import EmulatorControl, running_emulator
 from tuneloop.local_server.processes import free_port
+from tuneloop.orchestration.blocks import credentials_types
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.storage.base import Store
 from tuneloop.storage.local import LocalDirectory
@@ -125,7 +124,7 @@ class AccountPlace:
     """A credentials block, and the provider of the case that is played behind it.
 
     Attributes:
-        provider: `segmind` or `bfl`.
+        provider: Its name.
         block: Name of the block.
         label: The account's name, as the user has it.
         port: Where the provider listens.
@@ -152,7 +151,7 @@ class AccountPlace:
         """Save the block on the Prefect server in force, where it is not as it should be."""
         if limits == self.limits:
             return
-        kind = BflCredentials if self.provider == "bfl" else SegmindCredentials
+        kind: Any = credentials_types()[f"{self.provider}-credentials"]
         block = kind(api_key=SecretStr(key), base_url=self.emulator.url, account=self.label, spending=limits)
         block.save(self.block, overwrite=True)
         self.limits = limits

@@ -28,6 +28,8 @@ SLOW = Progress.after_seconds(REQUESTED=3600.0, INFERENCE_QUEUED=3600.0)
 BFL_RUN: dict[str, Any] = {
     "recipe": {"trainer": "bfl-finetune", "mode": "product", "trigger_word": "ROBOX", "iterations": 100},
 }
+FAL_SUBMIT = "/fal-ai/flux-lora-fast-training"
+FAL_RUN: dict[str, Any] = {"recipe": {"trainer": "fal-flux-lora", "trigger_word": "ROBOX", "steps": 100}}
 
 
 def fail_the_training(emulator: EmulatorControl) -> None:
@@ -125,6 +127,8 @@ HELD = Story("held", limits=NOTHING_LEFT)
 """The account may spend nothing: a person approves."""
 BFL = Story("bfl", account="bfl", parameters=BFL_RUN, progress=Progress.after_seconds(3600))
 """The other provider: the dataset goes with the submit, the weights stay there, and its list proves nothing."""
+FAL = Story("fal", account="fal", parameters=FAL_RUN, progress=Progress.after_seconds(3600))
+"""A queue: jobs are known by their zip's name, from a list that shows them once they are started."""
 S3 = Story("s3", store="s3")
 """A store in S3."""
 ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
@@ -132,5 +136,5 @@ ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
 
 STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED, HELD)
 """All that are recorded for points of I/O, the plainest first."""
-BESIDES = (BFL, S3, ADOPTED)
+BESIDES = (BFL, FAL, S3, ADOPTED)
 """Other worlds than a Segmind account and a folder; they are recorded as well."""

@@ -44,6 +44,7 @@ _KINDS = {
     "bfl",
     "cancel",
     "clock off",
+    "fal",
     "held: approved",
     "held: it is not there",
     "held: it is there",
