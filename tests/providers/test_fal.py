@@ -269,7 +269,7 @@ def test_weights_of_a_local_store_are_uploaded_once_for_many_images(
     assert _uploads(fal) == uploads + 1
     with serving({"/lora.safetensors": weights}) as origin:
         signed = TrainedModel(job, Bytes(weights, f"{origin}/lora.safetensors"))
-        client.render(signed, "ROBOX", 3, FLUX_LORA(), None)
+        FalProvider(fal.api_key, base_url=fal.url).render(signed, "ROBOX", 3, FLUX_LORA(), None)
     assert _uploads(fal) == uploads + 1
 
 

@@ -94,6 +94,14 @@ GOLDEN: list[tuple[dict[str, Any], str]] = [
         "6cb0d151cdde00825d5953893b2df1e0c2e902d684a9bfd9d7664375764e2999",
     ),
     (
+        {"trainer": "fal-krea-3-lora", "trigger_word": "ROBOX", "steps": 500},
+        "3b0ef9e5d6b7a75d601b27fd4e11f8084d4875c61e2c6a8152f003fbd8e2ce07",
+    ),
+    (
+        {"trainer": "fal-kontext-lora", "instance_prompt": "make it snow"},
+        "4f88c535a9353ff5a89af0e328a738c555b9048d7c0a72ce805ca88fff7e9933",
+    ),
+    (
         {"trainer": "adopted-flux-lora", "job_id": "j-1", "trigger_word": "ROBOX"},
         "60a65f9e211ea947a36725d1fa6b1d97e780afc7772146885a9e059849f19e36",
     ),
