@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.conftest import recipe_named
 from tests.http.speaking import saying, speaking
 from tests.providers.test_bfl import ThreeBytes
 from tuneloop.clock import Deadline
@@ -20,6 +21,7 @@ from tuneloop.errors import (
 from tuneloop.providers.base import DeliveredDataset, Provider
 from tuneloop.providers.bfl.client import BflProvider
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
+from tuneloop.providers.fal.client import FalProvider
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -28,11 +30,14 @@ KEY = "SG_0123456789abcdef"
 RECIPES: dict[type[Provider], BaseRecipe] = {
     SegmindProvider: FluxLoraRecipe(instance_prompt="a photo of ROBOX", trigger_word="ROBOX"),
     BflProvider: BflFinetuneRecipe(mode="product"),
+    FalProvider: recipe_named("fal-flux-lora"),
 }
-each_provider = pytest.mark.parametrize("client", [SegmindProvider, BflProvider])
+each_provider = pytest.mark.parametrize("client", [SegmindProvider, BflProvider, FalProvider])
 
 
-def submit(client: type[SegmindProvider | BflProvider], status: str, body: Any, *headers: str) -> str:
+def submit(
+    client: type[SegmindProvider | BflProvider | FalProvider], status: str, body: Any, *headers: str
+) -> str:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     dataset = DeliveredDataset("https://example.invalid/d.zip", 1, ThreeBytes())
     with speaking(saying(status, data, *headers)) as server:
@@ -59,7 +64,7 @@ def submit(client: type[SegmindProvider | BflProvider], status: str, body: Any, 
     ],
 )
 def test_refusal_of_a_submit_says_what_to_do(
-    client: type[SegmindProvider | BflProvider], status: int, kind: type[ProviderError], remedy: str
+    client: type[SegmindProvider | BflProvider | FalProvider], status: int, kind: type[ProviderError], remedy: str
 ) -> None:
     with pytest.raises(kind, match=f"(?s){remedy}.*status {status}.*too much") as caught:
         submit(client, f"{status} No", {"error": "too much"}, "Location: https://moved.example.com/v1?key=1")
@@ -69,13 +74,13 @@ def test_refusal_of_a_submit_says_what_to_do(
 @each_provider
 @pytest.mark.parametrize("status", [408, 418, 425, 303, 500, 502, 503, 504])
 def test_answer_that_may_come_from_in_between_refuses_nothing(
-    client: type[SegmindProvider | BflProvider], status: int
+    client: type[SegmindProvider | BflProvider | FalProvider], status: int
 ) -> None:
     with pytest.raises(UnexpectedResponse if status < 500 else ProviderUnavailable):
         submit(client, f"{status} No", b"<html>")
 
 
-@each_provider
+@pytest.mark.parametrize("client", [SegmindProvider, BflProvider])
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted"])
 @pytest.mark.parametrize(
     "body", [{"id": "j"}, {"id": 4711}, {"data": {"finetune_id": "j"}}, {"error": None, "finetune": {"id": "j"}}]
@@ -99,7 +104,7 @@ def test_id_of_what_was_paid_is_found(
     ],
 )
 def test_success_without_an_id_is_unexpected_and_shows_what_came(
-    client: type[SegmindProvider | BflProvider], body: Any
+    client: type[SegmindProvider | BflProvider | FalProvider], body: Any
 ) -> None:
     with pytest.raises(UnexpectedResponse, match="Insufficient credits") as caught:
         submit(client, "200 OK", body)
