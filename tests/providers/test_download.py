@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.http.speaking import saying, speaking
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
@@ -158,6 +159,17 @@ def answering(*answers: Answer, versions: list[str | None] | None = None) -> Ite
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_key_goes_to_the_apis_own_host_and_to_no_other() -> None:
+    with speaking(saying("200 OK", b"weights")) as own, speaking(saying("200 OK", b"weights")) as other:
+        transport = Transport("replicate", own.url, ("Authorization", "Bearer", "the-key"), map_error)
+        for with_key in (True, False):
+            for server in (own, other):
+                PresignedDownload(transport, f"{server.url}/file".__str__, with_key=with_key)
+                transport.image(f"{server.url}/image", with_key=with_key)
+    assert ["the-key" in request.decode() for request in own.requests] == [True, True, False, False]
+    assert ["the-key" in request.decode() for request in other.requests] == [False] * 4
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,17 @@ def test_weights_are_those_in_the_archive_also_behind_an_address_that_has_expire
     assert (source.etag is not None) is (recipe is FLUX_RECIPE and style == "by range")
 
 
+def test_files_at_the_apis_own_address_are_asked_for_with_the_token(
+    provider: ReplicateProvider, emulator: EmulatorControl
+) -> None:
+    emulator.switch(downloads_need_key=True, image_s=0)
+    job = submit(provider)
+    (source,) = provider.open_weights(job)
+    with source.read(0, None) as chunks:
+        assert sum(map(len, chunks)) == source.size_bytes
+    assert provider.render(TrainedModel(job), "TOK", 7, ReplicateFluxRender()).data
+
+
 def test_weights_on_another_host_are_not_fetched() -> None:
     documented = exchange("replicate", "a training that has succeeded")
     with replaying(documented) as replay:

@@ -78,6 +78,8 @@ class Switches:
     downloads: Literal["by range", "whole", "without ETag", "without length", "without If-Range"] = "by range"
     """Weights as Amazon S3 serves them, or as servers do that know no ranges, send no ETag, neither know ranges
     nor send a length, or send the whole file to a request for a range of one version."""
+    downloads_need_key: bool = False
+    """Weights and images lie at the API's own address and are sent with the key only, where a page says so."""
     download_cut: Count = 0
     """Every download of weights breaks after a random number of bytes, at most so many; with 0 none does."""
     download_seed: int = 0

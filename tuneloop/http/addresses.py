@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
-from tuneloop.errors import DatasetError
+from tuneloop.errors import ConfigurationError, DatasetError
 
 _HOST_NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _NAT64 = ip_network("64:ff9b::/96")
@@ -34,6 +35,14 @@ def check_api_address(value: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"over http:// anyone between here and {host} can read the API key; write https://{host}")
     return value.rstrip("/")
+
+
+def validated(check: Callable[[str], str], value: str, what: str) -> str:
+    """Return what a check makes of a value; where it cannot be used, raise `ConfigurationError`."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{what} cannot be used: {error}") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -24,7 +24,7 @@ from tuneloop.errors import (
     TuneloopError,
     UnexpectedResponse,
 )
-from tuneloop.http.addresses import check_api_address, check_key, check_peers
+from tuneloop.http.addresses import check_api_address, check_key, check_peers, validated
 from tuneloop.http.bodies import DeadlineExceeded, MultipartFile, RequestBody, StreamingJsonBody, is_gzip
 from tuneloop.http.failures import configuration_fault, is_proxied, never_connected, outage, proxy_of
 from tuneloop.http.response import Response, StreamedResponse, lower_case, read_response
@@ -81,8 +81,8 @@ class Transport:
         self._secrets = secrets
         if auth is not None:
             header, scheme, key = auth
-            self.base_url = _validated(check_api_address, base_url, f"the base URL of {provider}")
-            key = _validated(check_key, key, f"the API key of {provider}")
+            self.base_url = validated(check_api_address, base_url, f"the base URL of {provider}")
+            key = validated(check_key, key, f"the API key of {provider}")
             self._key_header[header] = f"{scheme} {key}" if scheme else key
             self._secrets = (key, *secrets)
         self._map_error = map_error
@@ -185,21 +185,29 @@ class Transport:
         """HEAD of a foreign address; the key is not sent."""
         return self._read_only("HEAD", url, accept)
 
-    def image(self, url: str) -> bytes:
-        """GET an image at a foreign address; the key is not sent. Raises as `open_response`."""
-        return self._read_only("GET", url, (200,), IMAGE_BYTES, self._map_storage_error).body
+    def image(self, url: str, *, with_key: bool = False) -> bytes:
+        """GET an image at a foreign address; the key is sent, and errors raised, as by `open_response`."""
+        headers = self._key_for(url) if with_key else {}
+        return self._read_only("GET", url, (200,), IMAGE_BYTES, self._map_storage_error, headers=headers).body
 
     @contextmanager
     def open_response(
-        self, url: str, headers: Mapping[str, str], *, accept: tuple[int, ...] = (200,)
+        self, url: str, headers: Mapping[str, str], *, accept: tuple[int, ...] = (200,), with_key: bool = False
     ) -> Iterator[StreamedResponse]:
-        """GET a foreign address and read its response as it comes in; the key is not sent.
+        """GET a foreign address and read its response as it comes in.
+
+        The key is sent only `with_key`, and only where the address turns out to be on the API's own host.
 
         Raises:
             PresignedUrlExpired: The address is presigned, and its signature is not accepted any more.
         """
-        with retried(lambda: self._opened(url, headers, accept), self._policy.tries) as response:
+        sent = {**headers, **(self._key_for(url) if with_key else {})}
+        with retried(lambda: self._opened(url, sent, accept), self._policy.tries) as response:
             yield StreamedResponse(response.status_code, lower_case(response.headers), self._chunks(response))
+
+    def _key_for(self, url: str) -> dict[str, str]:
+        address, base = urlsplit(url), urlsplit(self.base_url)
+        return self._key_header if (address.scheme, address.netloc) == (base.scheme, base.netloc) else {}
 
     def _opened(self, url: str, headers: Mapping[str, str], accept: tuple[int, ...]) -> requests.Response:
         self.request_count += 1
@@ -290,10 +298,3 @@ class Transport:
         return ProviderUnavailable(
             f"{what}; check the network and {host}{through}, then run again", provider=self.provider
         )
-
-
-def _validated(check: Callable[[str], str], value: str, what: str) -> str:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{what} cannot be used: {error}") from None

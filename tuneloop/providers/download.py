@@ -27,10 +27,14 @@ _PAUSE_S = 0.5
 
 
 class PresignedDownload:
-    """One file. Making it requests a URL that is valid for now, and the first byte."""
+    """One file. Making it requests a URL that is valid for now, and the first byte.
 
-    def __init__(self, transport: Transport, new_url: Callable[[], str]) -> None:
+    `with_key` is for a provider that may hand out addresses on its API's own host; see `Transport.open_response`.
+    """
+
+    def __init__(self, transport: Transport, new_url: Callable[[], str], *, with_key: bool = False) -> None:
         self._transport = transport
+        self._with_key = with_key
         self._new_url = new_url
         self._url = new_url()
         self._size_bytes: int | None = None
@@ -94,7 +98,9 @@ class PresignedDownload:
         with ExitStack() as stack:
             for tries_left in reversed(range(_TRIES)):
                 try:
-                    opened = self._transport.open_response(self._url, headers, accept=accept)
+                    opened = self._transport.open_response(
+                        self._url, headers, accept=accept, with_key=self._with_key
+                    )
                     response = stack.enter_context(opened)
                     break
                 except PresignedUrlExpired:

@@ -1,4 +1,4 @@
-"""Where an address may lie that a provider hands out. The key is sent to none of them."""
+"""Where an address may lie that a provider hands out. The key is sent to none of them but the API itself."""
 
 from __future__ import annotations
 

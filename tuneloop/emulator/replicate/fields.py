@@ -66,20 +66,21 @@ class NewModel(Body):
     cover_image_url: str | None = None
 
 
-def _authenticate(request: Request) -> None:
+def authenticate(request: Request) -> None:
+    """Accept the one token only."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() not in ("bearer", "token") or token != API_KEY:
         raise unauthenticated()
 
 
 async def token_only(request: Request) -> None:
-    """Accept the one token only."""
-    _authenticate(request)
+    """Read nothing but the token."""
+    authenticate(request)
 
 
 async def cursor(request: Request) -> str:
     """Read where a page begins, "" for the first one."""
-    _authenticate(request)
+    authenticate(request)
     return request.query_params.get("cursor", "")
 
 
@@ -87,7 +88,7 @@ def body_of(model: type[Checked]) -> Reader:
     """Return a reader of a JSON body, as its model."""
 
     async def read(request: Request) -> Checked:
-        _authenticate(request)
+        authenticate(request)
         try:
             return model.model_validate(await request.json())
         except ValidationError as error:
@@ -100,7 +101,7 @@ def body_of(model: type[Checked]) -> Reader:
 
 async def upload(request: Request) -> tuple[str, str, bytes, Any]:
     """Read an upload: file name, type, content and metadata."""
-    _authenticate(request)
+    authenticate(request)
     try:
         async with request.form() as form:
             content, metadata = form.get("content"), form.get("metadata", "{}")

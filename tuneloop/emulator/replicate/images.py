@@ -20,7 +20,7 @@ from tuneloop.emulator.images import drawing
 from tuneloop.emulator.images.drawing import DrawRequest
 from tuneloop.emulator.job_views import styled
 from tuneloop.emulator.replicate import trainings
-from tuneloop.emulator.replicate.fields import WEBHOOK_SECRET, NewPrediction, invalid
+from tuneloop.emulator.replicate.fields import WEBHOOK_SECRET, NewPrediction, authenticate, invalid
 from tuneloop.emulator.replicate.inputs import TRAINERS
 from tuneloop.emulator.replicate.models import trained
 from tuneloop.emulator.replicate.responses import no_version, not_found
@@ -75,6 +75,8 @@ def cancel(call: Call) -> dict[str, Any]:
 def deliver(call: Call) -> Response:
     """Send a finished image, while it is kept."""
     emulation = call.emulation
+    if emulation.switches.now.downloads_need_key:
+        authenticate(call.request)
     task, now = emulation.tasks.find(call.path["id"]), emulation.clock.now()
     job = emulation.jobs.find(task.model, polled=False) if task else None
     if task is None or job is None or not task.ends <= now < task.ends + _KEPT_S:

@@ -23,6 +23,7 @@ def _routes(emulation: Emulation) -> list[BaseRoute]:
         ("GET", "/v1/files", files.listed, fields.token_only),
         ("GET", "/v1/files/{id}", files.get, fields.token_only),
         ("DELETE", "/v1/files/{id}", files.delete, fields.token_only),
+        ("GET", "/v1/files/{id}/{file}", trainings.weights_file, fields.token_only),
         ("POST", "/v1/models", models.create, fields.body_of(fields.NewModel)),
         ("GET", _MODEL, models.get, fields.token_only),
         ("GET", f"{_MODEL}/versions", models.versions, fields.token_only),

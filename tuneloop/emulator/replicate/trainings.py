@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from tuneloop.emulator import urls, weights
+from tuneloop.emulator import object_routes, urls, weights
 from tuneloop.emulator.archives import UNREADABLE_ERRORS, image_names, is_damaged
 from tuneloop.emulator.calls import Call, accepted
 from tuneloop.emulator.emulation import Emulation
@@ -157,9 +157,17 @@ def _weights_url(emulation: Emulation, job: Job, base_url: str) -> str:
     metadata = {"format": "pt", "base_model": job.request["model"], "fingerprint": mark}
     chunks = packed.chunks(kind, mark, emulation.weights_bytes, metadata)
     emulation.objects.produce(key, chunks, weights.etag(mark, emulation.weights_bytes))
+    if emulation.switches.now.downloads_need_key:
+        return f"{base_url}/v1/files/{job.id}/trained_model.{kind}"
     path = PREFIX + key
     query = urls.sign_v4("GET", path, emulation.clock.now(), emulation.switches.now.download_valid_s)
     return f"{base_url}{path}?{query}"
+
+
+def weights_file(call: Call) -> Response:
+    """Send an archive of weights to whoever has the token."""
+    key = f"{_DELIVERED}/{call.path['id']}/{call.path['file']}"
+    return object_routes.get(call.emulation, call.request, key, signed=True)
 
 
 def weights_mark(emulation: Emulation, job: Job) -> str:

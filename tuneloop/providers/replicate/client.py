@@ -237,14 +237,17 @@ class ReplicateProvider(Provider):
         return True
 
     def open_weights(self, job: Submission) -> tuple[RangedSource, ...]:
-        """Find the weights in the training's archive; a new address is asked for whenever one has expired."""
+        """Find the weights in the training's archive; a new address is asked for whenever one has expired.
+
+        By the OpenAPI document the archive needs the token, which is sent only to the API's own host.
+        """
 
         def address() -> str:
             url, response = self._output(job.job_id, "weights")
             self._hosts.check(url, "the link to the weights", response)
             return url
 
-        return (weights_in(PresignedDownload(self._transport, address).source),)
+        return (weights_in(PresignedDownload(self._transport, address, with_key=True).source),)
 
     def _version(self, job_id: str) -> str:
         version, _ = self._output(job_id, "version")

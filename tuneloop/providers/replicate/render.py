@@ -47,7 +47,7 @@ class ReplicateInference:
         response, url = wait_for_image(lambda: self._finished(prediction_id), _LONGEST_WAIT_S, accepted)
         self._hosts.check(url, "the image's address", response)
         # A connection that is cut is no reason to pay for it again.
-        data = wait_for_image(lambda: self._transport.image(url), _FETCH_WAIT_S, response)
+        data = wait_for_image(lambda: self._transport.image(url, with_key=True), _FETCH_WAIT_S, response)
         return image_of(data, response)
 
     def _finished(self, prediction_id: str) -> tuple[Response, str] | None:
