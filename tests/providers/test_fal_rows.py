@@ -156,3 +156,26 @@ def test_price_is_the_one_of_the_page(name: str, fields: dict[str, Any], cents: 
     assert isinstance(recipe, FalRecipe)
     price = price_of(recipe)
     assert (price and price.cents) == cents
+
+
+@pytest.mark.parametrize(
+    ("fields", "cents"),
+    [({}, 500), ({"resolution": 1536}, 1125), ({"resolution": 2048}, None), ({"steps": 50}, 50)],
+    ids=["base", "as much dearer as on the page", "not on the page", "fewest steps"],
+)
+def test_price_of_the_platform_is_the_one_of_the_base_resolution(
+    fields: dict[str, Any], cents: int | None
+) -> None:
+    recipe = recipe_named("fal-krea-3-lora", **fields)
+    assert isinstance(recipe, FalRecipe)
+    price = price_of(recipe, 0.5)
+    assert (price and price.cents) == cents
+
+
+def test_price_has_no_further_cent_from_floating_point() -> None:
+    recipe = recipe_named("fal-flux-lora", steps=1000)
+    assert isinstance(recipe, FalRecipe)
+    price = price_of(recipe, 0.007 * 100)
+    assert 1000 * (0.007 * 100) > 700
+    assert price is not None
+    assert price.cents == 700

@@ -57,20 +57,30 @@ class FalRecipe(BaseRecipe):
 def price_of(recipe: FalRecipe, cents_per_step: float | None = None) -> Price | None:
     """By the steps; `cents_per_step` is what fal's platform says today, None where it says nothing that is known.
 
-    None where neither a page nor the platform has a price.
+    The platform has one price for a trainer: where the page has one for each resolution, theirs are kept in its
+    proportion. None where neither a page nor the platform has a price.
     """
     published = recipe.row.price
     steps = getattr(recipe, "steps")  # noqa: B009 - the rows make the field
     least = published.least_steps if published else 1
     billed = max(steps, least)
-    if cents_per_step is not None:
-        return Price(math.ceil(billed * cents_per_step), f"{billed} steps by fal's pricing API")
-    cents = published.cents if published else None
+    cents, factor = published.cents if published else None, 1.0
     if isinstance(cents, Mapping):
-        cents = cents.get(str(getattr(recipe, "resolution", "")))
+        base, cents = next(iter(cents.values())), cents.get(str(getattr(recipe, "resolution", "")))
+        if cents is None:
+            return None
+        factor = cents / base
+    if cents_per_step is not None:
+        at = "" if factor == 1 else f", times {factor:g} for the resolution"
+        return Price(_rounded_up(billed * cents_per_step * factor), f"{billed} steps by fal's pricing API{at}")
     if published is None or cents is None:
         return None
-    return Price(math.ceil(round(billed * cents, 6)), f"{billed} steps by {published.source}", READ_ON)
+    return Price(_rounded_up(billed * cents), f"{billed} steps by {published.source}", READ_ON)
+
+
+def _rounded_up(cents: float) -> int:
+    """Whole cents. What floating point adds to a product is no further cent."""
+    return math.ceil(round(cents, 6))
 
 
 def recipe_of(row: Trainer) -> type[FalRecipe]:

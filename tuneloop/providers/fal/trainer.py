@@ -33,7 +33,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class StepPrice:
-    """US cents for a step, or for a step at each resolution; fewer steps than `least_steps` cost as many."""
+    """US cents for a step, or for a step at each resolution, the base price first.
+
+    Fewer steps than `least_steps` cost as many.
+    """
 
     cents: float | Mapping[str, float]
     least_steps: int = 1
