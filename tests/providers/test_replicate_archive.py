@@ -92,6 +92,53 @@ def test_weights_are_found_and_read_whole(kind: str, ranges: bool) -> None:
     assert source.size_bytes == (len(WEIGHTS) if ranges or kind != "zip through a pipe" else None)
 
 
+OLD = b"an older state" * 1_000
+CHOICES: dict[str, tuple[dict[str, bytes], bytes | str]] = {
+    "checkpoint first": ({"a/lora_000250.safetensors": OLD, "a/lora.safetensors": WEIGHTS}, WEIGHTS),
+    "one of another name": (
+        {"._x.safetensors": OLD, "__MACOSX/x.safetensors": OLD, "x.safetensors": WEIGHTS},
+        WEIGHTS,
+    ),
+    "only a Mac's": (
+        {"._lora.safetensors": OLD, "__MACOSX/lora.safetensors": OLD},
+        "has no .safetensors file",
+    ),
+    "two of other names": ({"a.safetensors": OLD, "b.safetensors": WEIGHTS}, "has 2 .safetensors files"),
+}
+
+
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.mark.parametrize("choice", CHOICES)
+def test_weights_are_those_of_the_usual_name_or_the_only_ones(choice: str, kind: str, ranges: bool) -> None:
+    files, expected = CHOICES[choice]
+    archive = tar(files) if kind == "tar" else zipped(zipfile.ZIP_DEFLATED, files)
+    source = Server(archive, ranges=ranges).source
+    if isinstance(expected, bytes):
+        assert whole(weights_in(source)) == expected
+        return
+    with pytest.raises(ProviderUnavailable, match=expected):
+        weights_in(source)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no ranges"])
+def test_zip_whose_sizes_are_beside_its_headers_is_read(method: int, ranges: bool) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in FILES.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+    source = weights_in(Server(file.getvalue(), ranges=ranges).source)
+    assert (whole(source), source.size_bytes) == (WEIGHTS, len(WEIGHTS))
+
+
+def test_weights_are_whole_where_the_last_input_makes_more_than_one_piece() -> None:
+    weights = bytes((1 << 20) + 10)
+    archive = zipped(zipfile.ZIP_DEFLATED, {"lora.safetensors": weights})
+    assert whole(weights_in(Server(archive, ranges=True).source)) == weights
+
+
 @pytest.mark.parametrize("kind", ["tar", "stored zip"])
 def test_weights_that_are_not_packed_are_read_by_range_and_nothing_before_them_is(kind: str) -> None:
     server = Server(ARCHIVES[kind], ranges=True)
