@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,15 +13,21 @@ from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 from prefect.states import Cancelled, Cancelling, Crashed, Failed, Pending, Running, Scheduled, Suspended
 
+from blocks.fal_credentials import FalCredentials
 from flows.retrain_model import retrain_model
+from tests.flows.runs import log_of, sensor_paused, start, tick, wait_for
+from tests.flows.runs import look as state_of
+from tests.flows.test_held import answer, question_of
 from tests.ledger.test_lost import submitted
+from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
+from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.cancelling import cancel_jobs
 from tuneloop.orchestration.run_queries import note_cancelled
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.records import Abandoned, RunRecord
 from tuneloop.schemas.training import Submission
 from tuneloop.storage.local import LocalDirectory
 
@@ -124,3 +132,40 @@ def test_run_that_is_retried_after_it_was_cancelled_waits_again(own: Ledger, run
     own.remember_cancelled(str(flow_run))
     come_to(flow_run, [Scheduled(name="AwaitingRetry")])
     assert look(own) == []
+
+
+@pytest.fixture
+def fal(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
+    """A provider that cancels, with a credentials block `fal-credentials/of-a-test`."""
+    del stack
+    with running_emulator("fal", tmp_path / "fal", progress=Progress.after_seconds(3600)) as control:
+        FalCredentials(api_key=control.api_key, base_url=control.url).save("of-a-test", overwrite=True)
+        yield control
+
+
+def test_person_who_cancels_a_run_stops_its_job_and_is_asked_before_another_one_is_paid(
+    stack: Stack, fal: EmulatorControl, wish: dict[str, Any], ledger: Ledger
+) -> None:
+    recipe = {**wish["recipe"], "trainer": "fal-flux-lora"}
+    wish = {**wish, "recipe": recipe, "credentials": "fal-credentials/of-a-test"}
+    flow_run = start(wish)
+    wait_for(flow_run, "Suspended")
+    with sensor_paused(), get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run, Cancelling())  # as the UI does
+        assert state_of(flow_run).name == "Cancelled"
+        assert "jobs cancelled: 1" in (tick(stack.store_slug).message or "")
+        tick(stack.store_slug)
+    wait_until("its page says so", lambda: "is being cancelled at fal" in log_of(flow_run))
+    work = ledger.run(str(flow_run))
+    assert work is not None
+    end = ledger.last(work.key)
+    assert isinstance(end, Abandoned)
+    assert end.cancelled_run == str(flow_run)
+    assert not ledger.is_marked(work)
+    other = start(wish)
+    wait_for(other, "Suspended")
+    question, _ = question_of(other)
+    assert f"a person has cancelled {end.name}" in (question.message or "")
+    answer(other, "reject: abandon it", "the captions are wrong")
+    wait_for(other, "Failed")
+    assert [entry.name for entry in fal.billing()] == [end.name]
