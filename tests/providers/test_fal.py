@@ -256,6 +256,15 @@ def test_upload_whose_address_does_not_keep_the_jobs_name_is_refused_before_it_i
         assert [received.method for received in replay.received] == ["POST"]
 
 
+@pytest.mark.parametrize("before", ["", "Ab_", "Ab-", "Ab", "0a", "a/b%5F"])
+def test_job_is_found_by_its_zip_whatever_storage_puts_before_its_name(before: str) -> None:
+    address = f"https://v3.fal.media/files/{before}{NAME}.zip"
+    row = {"request_id": "r1", "endpoint_id": FAST, "json_input": {"images_data_url": address}}
+    with replaying(changed("the requests to a trainer", items=[row], next_cursor=None)) as replay:
+        (found,) = FalProvider(KEY, base_url=replay.url).find(NAME.partition("-")[0]).jobs
+    assert found.name == NAME
+
+
 def test_weights_of_a_local_store_are_uploaded_once_for_many_images(
     fal: EmulatorControl, client: FalProvider, archive: DatasetArchive
 ) -> None:

@@ -20,7 +20,7 @@ from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import Progress, running_emulator
 from tuneloop.errors import ProviderUnavailable
 from tuneloop.http.retries import RequestPolicy
-from tuneloop.providers.fal import signature
+from tuneloop.providers import kept_answer
 from tuneloop.providers.fal.client import FalProvider
 
 BODY = b'{"request_id": "r1", "status": "OK", "payload": {}}'
@@ -78,6 +78,10 @@ def test_call_is_taken_within_five_minutes(
     assert client.verify_webhook(signed(key, age_s=age_s), BODY, None) is taken
 
 
+def test_call_with_an_endless_time_is_not_taken(client: FalProvider, key: Ed25519PrivateKey) -> None:
+    assert not client.verify_webhook({**signed(key), "X-Fal-Webhook-Timestamp": "9" * 400}, BODY, None)
+
+
 @pytest.mark.parametrize("name", [*signed(Ed25519PrivateKey.generate())])
 def test_call_without_a_header_or_with_a_garbled_one_is_not_taken(
     client: FalProvider, key: Ed25519PrivateKey, name: str
@@ -98,17 +102,22 @@ def test_keys_are_asked_for_once_and_again_after_they_were_replaced(
     files[JWKS] = jwks(new)
     assert not client.verify_webhook(signed(new), BODY, None)
     assert client.requests_made == 1
-    monkeypatch.setattr(signature, "_ASKED_AGAIN_S", 0)
+    monkeypatch.setattr(kept_answer, "ASKED_AGAIN_S", 0)
     assert client.verify_webhook(signed(new), BODY, None)
     assert not client.verify_webhook(signed(key), BODY, None)
 
 
-def test_call_cannot_be_verified_while_the_keys_cannot_be_had(
-    client: FalProvider, key: Ed25519PrivateKey, files: dict[str, bytes]
+def test_call_cannot_be_verified_while_the_keys_cannot_be_had_and_few_calls_ask_for_them(
+    client: FalProvider, key: Ed25519PrivateKey, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del files[JWKS]
-    with pytest.raises(ProviderUnavailable, match="keys that webhook calls are verified with"):
-        client.verify_webhook(signed(key), BODY, None)
+    published = files.pop(JWKS)
+    for _ in range(3):
+        with pytest.raises(ProviderUnavailable, match="keys that webhook calls are verified with"):
+            client.verify_webhook(signed(key), BODY, None)
+    assert client.requests_made == 1
+    files[JWKS] = published
+    monkeypatch.setattr(kept_answer, "ASKED_AGAIN_S", 0)
+    assert client.verify_webhook(signed(key), BODY, None)
 
 
 def test_call_about_the_end_of_a_training_is_verified(tmp_path: Path, archive: DatasetArchive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+from standardwebhooks.webhooks import Webhook
 
 from tests.emulator.public_files import serving
 from tests.emulator.replicate_caller import FLUX, OWNER, QWEN, ReplicateCaller
@@ -37,6 +39,7 @@ from tuneloop.errors import (
     UnexpectedResponse,
 )
 from tuneloop.http.retries import TICK_POLICY
+from tuneloop.providers import kept_answer
 from tuneloop.providers.base import DeliveredDataset, TrainedModel
 from tuneloop.providers.image import RenderingFailed
 from tuneloop.providers.replicate.client import ReplicateProvider
@@ -418,6 +421,22 @@ def test_webhook_of_three_megabytes_is_verified_by_the_accounts_secret_and_forge
     assert not provider.verify_webhook({}, call.content, None)
     asked = [entry for entry in emulator.requests() if entry.path == "/v1/webhooks/default/secret"]
     assert len(asked) == 1
+
+
+def test_secret_that_was_replaced_is_asked_for_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = (f"whsec_{base64.b64encode(bytes([number]) * 24).decode()}" for number in (1, 2))
+    at = now()
+    signature = Webhook(new).sign("m1", at, "{}")
+    headers = {"webhook-id": "m1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+    files = {"/v1/webhooks/default/secret": json.dumps({"key": old}).encode()}
+    with serving(files) as origin:
+        provider = ReplicateProvider(KEY, base_url=origin)
+        assert not provider.verify_webhook(headers, b"{}", None)
+        files["/v1/webhooks/default/secret"] = json.dumps({"key": new}).encode()
+        assert not provider.verify_webhook(headers, b"{}", None)
+        assert provider.requests_made == 1
+        monkeypatch.setattr(kept_answer, "ASKED_AGAIN_S", 0)
+        assert provider.verify_webhook(headers, b"{}", None)
 
 
 def test_call_cannot_be_verified_while_the_secret_cannot_be_had(emulator: EmulatorControl) -> None:

@@ -43,6 +43,15 @@ def text_of(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+def required_text(response: Response, field: str, what: str) -> str:
+    """A field's text. Raises `UnexpectedResponse` where the response, which is of `what`, has none."""
+    document = response.json()
+    found = text_of(document.get(field)) if isinstance(document, dict) else None
+    if found is None:
+        raise UnexpectedResponse(f"{what} should have a {field}", **response.details)
+    return found
+
+
 def may_be_ours(name: str | None) -> bool:
     """Tell whether a name in a list may be one of ours that the provider has lost, cut, or spelled otherwise."""
     return name is None or (not is_job_name(name) and _PART_OF_OURS.search(name) is not None)

@@ -33,6 +33,7 @@ _MARGIN = timedelta(days=1)
 _PAGE = 100
 _MAX_PAGES = 100
 _STEP_UNIT = re.compile(r"(?:(?P<number>\d+)\s+)?(?:training\s+)?steps?", re.IGNORECASE)
+_NAMED_ZIP = re.compile(r"([0-9a-f]{16}-g[0-9]+)\.zip\Z")
 _ERRORS_FROM = 400
 
 
@@ -146,8 +147,9 @@ class FalPlatform:
 
 
 def job_name_in(url: str) -> str:
-    """The job's name in the address of its zip, "" where it has none; storage may put something before it."""
-    return file_name_in(url).removesuffix(".zip").rpartition("_")[2]
+    """The job's name in the address of its zip, "" where it has none; storage may put anything before it."""
+    found = _NAMED_ZIP.search(file_name_in(url))
+    return found[1] if found else ""
 
 
 def _name_of(row: dict[str, Any]) -> str:

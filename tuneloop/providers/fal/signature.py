@@ -10,8 +10,6 @@ import base64
 import binascii
 import hashlib
 import logging
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +20,11 @@ from tuneloop.clock import now
 from tuneloop.errors import ProviderError, ProviderUnavailable
 from tuneloop.http.response import lower_case
 from tuneloop.http.transport import Transport
+from tuneloop.providers import kept_answer
 
 JWKS_PATH = "/.well-known/jwks.json"
 WINDOW_S = 300
 _KEPT_S = 24 * 3600
-_ASKED_AGAIN_S = 60
-"""Keys that fit no call may have been replaced. Forged calls cause no more than one question in this time."""
 _LINES = ("x-fal-webhook-request-id", "x-fal-webhook-user-id", "x-fal-webhook-timestamp")
 _LOG = logging.getLogger("tuneloop.webhooks")
 
@@ -37,9 +34,7 @@ class WebhookSignatures:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._keys: tuple[Ed25519PublicKey, ...] = ()
-        self._asked_at: float | None = None
-        self._lock = threading.Lock()
+        self._keys = kept_answer.KeptAnswer(self._published_keys)
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether a call is signed by fal, and of about now.
@@ -51,27 +46,18 @@ class WebhookSignatures:
         try:
             lines = [given[name] for name in _LINES]
             signature = bytes.fromhex(given["x-fal-webhook-signature"])
-            sent_at = int(lines[-1])
-        except (KeyError, ValueError):
+            age_s = now().timestamp() - int(lines[-1])
+        except (KeyError, ValueError, OverflowError):
             return False
-        if abs(now().timestamp() - sent_at) > WINDOW_S:
-            _LOG.warning(
-                "a call was sent %d s ago by its own time: it is replayed, or a clock is wrong", _age(sent_at)
-            )
+        if abs(age_s) > WINDOW_S:
+            _LOG.warning("a call was sent %d s ago by its own time: it is replayed, or a clock is wrong", age_s)
             return False
         message = "\n".join([*lines, hashlib.sha256(body).hexdigest()]).encode()
-        return self._is_signed(signature, message, _KEPT_S) or self._is_signed(signature, message, _ASKED_AGAIN_S)
-
-    def _is_signed(self, signature: bytes, message: bytes, kept_s: float) -> bool:
-        return any(_fits(key, signature, message) for key in self._known_keys(kept_s))
-
-    def _known_keys(self, kept_s: float) -> tuple[Ed25519PublicKey, ...]:
-        """The keys, asked for where they are older than that."""
-        with self._lock:
-            if self._asked_at is None or time.monotonic() - self._asked_at > kept_s:
-                self._keys = self._published_keys()
-                self._asked_at = time.monotonic()
-            return self._keys
+        return any(
+            _fits(key, signature, message)
+            for kept_s in (_KEPT_S, kept_answer.ASKED_AGAIN_S)
+            for key in self._keys.get(kept_s)
+        )
 
     def _published_keys(self) -> tuple[Ed25519PublicKey, ...]:
         try:
@@ -100,7 +86,3 @@ def _fits(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
-
-
-def _age(sent_at: int) -> int:
-    return int(now().timestamp()) - sent_at

@@ -32,8 +32,8 @@ from tuneloop.providers.replicate.errors import map_error
 from tuneloop.providers.replicate.jobs import Listed, status_of
 from tuneloop.providers.replicate.recipes import ReplicateRecipe
 from tuneloop.providers.replicate.render import ReplicateInference
-from tuneloop.providers.replicate.webhook import is_signed
-from tuneloop.providers.response_fields import RowUnreadable, accepted_id, text_of
+from tuneloop.providers.replicate.webhook import WebhookSignatures
+from tuneloop.providers.response_fields import RowUnreadable, accepted_id, required_text, text_of
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -94,7 +94,8 @@ class ReplicateProvider(Provider):
         )
         self._hosts = ExpectedHosts(self._transport.base_url, _DELIVERY_HOST, "Replicate's", storage_hosts)
         self._inference = ReplicateInference(self._transport, self._hosts, self._version)
-        self._known_owner, self._webhook, self._signing_key = owner, webhook, ""
+        self._known_owner, self._webhook = owner, webhook
+        self._signatures = WebhookSignatures(self._transport)
 
     def prepare(self, name: str, recipe: BaseRecipe) -> None:  # noqa: ARG002 - all trainings of a recipe go to one model
         """Make the model that the training becomes a version of, where it is not there; see `Provider.prepare`.
@@ -130,7 +131,7 @@ class ReplicateProvider(Provider):
     def _owner(self) -> str:
         if self._known_owner is None:
             response = self._transport.call("GET", "/v1/account")
-            self._known_owner = _text(response, "username", "the account")
+            self._known_owner = required_text(response, "username", "the account")
         return self._known_owner
 
     def _hardware(self) -> str:
@@ -268,11 +269,8 @@ class ReplicateProvider(Provider):
         return self._inference.render(model.job.job_id, prompt, seed, settings, image)
 
     def verify_webhook(self, headers: Mapping[str, str], body: bytes, secret: str | None) -> bool:
-        """By its signature and its time; the account's secret is asked for once where the block has none."""
-        if secret is None and not self._signing_key:
-            response = self._transport.call("GET", "/v1/webhooks/default/secret")
-            self._signing_key = _text(response, "key", "the webhooks' secret")
-        return is_signed(headers, body, secret or self._signing_key)
+        """By its signature and its time; the account's secret is asked for where the block has none."""
+        return self._signatures.verify(headers, body, secret)
 
     def _path(self, url: str, field: str, response: Response) -> str:
         """The path of an address on the API's own origin, by its true name too: the token goes along."""
@@ -286,11 +284,3 @@ def _known(recipe: BaseRecipe) -> ReplicateRecipe:
     if not isinstance(recipe, ReplicateRecipe):
         raise ConfigurationError(f"Replicate does not train {type(recipe).__name__}; choose another recipe")
     return recipe
-
-
-def _text(response: Response, field: str, what: str) -> str:
-    document = response.json()
-    found = text_of(document.get(field)) if isinstance(document, dict) else None
-    if found is None:
-        raise UnexpectedResponse(f"{what} should have a {field}", **response.details)
-    return found
