@@ -97,6 +97,26 @@ def test_cancelled_job_counts_as_paid_and_another_attempt_is_submitted_only_with
     assert trainings(emulator) == 2
 
 
+def test_failed_job_that_is_billed_counts_as_paid_and_another_attempt_is_submitted_only_with_approval(
+    ledger: Ledger, run: RunRecord, order: SubmitRequest, provider: SegmindProvider, emulator: EmulatorControl
+) -> None:
+    training = submit(ledger, provider, order)
+    assert training.job_id is not None
+    emulator.fail_job(training.job_id, "out of memory")
+    status = provider.get_job(Submission(job_id=training.job_id)).model_copy(update={"billed": True})
+    end = record_progress(ledger, run, status)
+    assert isinstance(end, Abandoned)
+    assert "out of memory" in end.reason
+    assert Budget(ledger, run.account, order.limits).spending(end.created_at.date()).cents == 300
+    assert choose_attempt(ledger, run.key, None) == 2
+    again = replace(order, run=run.model_copy(update={"attempt": 2, "flow_run": "another-run"}))
+    with pytest.raises(TrainingOnHold, match=f"{training.name} has failed and is billed"):
+        submit(ledger, provider, again)
+    assert trainings(emulator) == 1
+    submit(ledger, provider, replace(again, approval="smaller images fit"))
+    assert trainings(emulator) == 2
+
+
 def test_reason_to_retrain_is_approval_enough_after_a_cancelled_job(
     ledger: Ledger, run: RunRecord, order: SubmitRequest, stoppable: StoppableProvider, emulator: EmulatorControl
 ) -> None:

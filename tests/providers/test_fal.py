@@ -216,7 +216,8 @@ def test_cancelled_training_has_failed_and_is_not_cancelled_again(
     fal.progress(Progress.after_seconds(3600))
     job = submitted(client, archive, "000000000000000c-g1")
     assert client.cancel(job)
-    assert client.get_job(job).provider_status == "COMPLETED (client_cancelled)"
+    status = client.get_job(job)
+    assert (status.provider_status, status.billed) == ("COMPLETED (client_cancelled)", True)
     assert not client.cancel(job)
     assert not client.cancel(Submission(job_id="nobody", handle={"endpoint": FAST}))
 

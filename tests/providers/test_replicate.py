@@ -43,6 +43,7 @@ from tuneloop.providers import kept_answer
 from tuneloop.providers.base import DeliveredDataset, TrainedModel
 from tuneloop.providers.image import RenderingFailed
 from tuneloop.providers.replicate.client import ReplicateProvider
+from tuneloop.providers.replicate.jobs import status_of
 from tuneloop.providers.replicate.recipes import (
     ReplicateFluxLoraRecipe,
     ReplicateFluxRender,
@@ -298,6 +299,21 @@ def test_every_bad_end_is_one_with_its_reason(
     assert (status.phase, status.known, status.error_message) == ("failed", True, expected)
     assert status.changed_at is not None
     assert abs(status.changed_at - now()) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("word", "ran_s", "billed"),
+    [
+        ("canceled", 0, True),
+        ("failed", 3.5, True),
+        ("failed", 0, False),
+        ("failed", None, False),
+        ("aborted", 0, False),
+    ],
+)
+def test_bad_end_is_billed_where_the_training_may_have_run(word: str, ran_s: float | None, billed: bool) -> None:
+    row = {"id": "a-job", "status": word, "metrics": {"predict_time": ran_s} if ran_s is not None else {}}
+    assert status_of(row, ()).billed is billed
 
 
 def test_training_that_is_answered_404_for_a_while_is_itself_afterwards(

@@ -93,21 +93,22 @@ def may_begin(ledger: Ledger, run: RunRecord) -> bool:
 def needs_approval(history: list[AnyTrainingRecord], run: RunRecord) -> str | None:
     """Say why a run's attempt needs approval, None where it does not.
 
-    Not if the ones before did not all fail, and the last job was not cancelled by a person who has not asked for
-    another one since.
+    Not if the ones before did not all fail, and the last job was neither cancelled by a person nor billed without
+    weights, or a person has asked for another one since.
     """
     before = [record for record in history if record.attempt < run.attempt]
-    cancelled = None if run.retrain_reason else _cancelled_before(before)
-    return cancelled or _failed_before(before)
+    stopped = None if run.retrain_reason else _stopped_before(before)
+    return stopped or _failed_before(before)
 
 
-def _cancelled_before(history: list[AnyTrainingRecord]) -> str | None:
+def _stopped_before(history: list[AnyTrainingRecord]) -> str | None:
     # Attempts without a job say nothing: a person may have rejected to train again.
     submitted = max((record.attempt for record in history if isinstance(record, Submitted)), default=None)
     end = next((record for record in reversed(history) if record.attempt == submitted), None)
-    if not isinstance(end, Abandoned) or end.cancelled_run is None:
+    if not isinstance(end, Abandoned) or (end.cancelled_run is None and not end.billed):
         return None
-    return f"a person has cancelled {end.name}, and another attempt is paid again"
+    what = f"a person has cancelled {end.name}" if end.cancelled_run else f"{end.name} has failed and is billed"
+    return f"{what}, and another attempt is paid again"
 
 
 def _failed_before(history: list[AnyTrainingRecord]) -> str | None:

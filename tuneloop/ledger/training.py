@@ -195,7 +195,11 @@ def record_progress(ledger: Ledger, run: RunRecord, status: JobStatus) -> AnyTra
             return log.append(Trained(**fields))
         if (request := ledger.cancel_request(log.name)) is not None:
             return log.append_cancelled(request, f"it is {status.provider_status} now")
-        failed = Failed(**fields, reason=status.error_message or "the provider gives no reason")
+        why = status.error_message or "the provider gives no reason"
+        if status.billed:
+            why = f"job {last.job_id} is {status.provider_status}, and its provider bills it: {why}"
+            return log.append(Abandoned(**log.header(), reason=why, paid=True, again=True, billed=True))
+        failed = Failed(**fields, reason=why)
         log.append_failure(run, failed)
     except RecordConflict:
         return log.reread().last

@@ -16,6 +16,7 @@ from prefect.utilities.urls import url_for
 
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import (
+    Abandoned,
     AnyTrainingRecord,
     Decision,
     Failed,
@@ -57,7 +58,7 @@ def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainin
     payload = _payload(run)
     if isinstance(record, HasJobId):
         payload["job_id"] = record.job_id
-    if isinstance(record, Failed | Held):
+    if isinstance(record, Failed | Held | Abandoned):
         payload["reason"] = record.reason
     job, once = payload["job"], record.writer_id if record else ""
     _emit(f"training.{event}", f"{job}/{once}", ("training", job), payload)
@@ -66,8 +67,10 @@ def emit_training_event(event: TrainingEvent, run: RunRecord, record: AnyTrainin
 def emit_changes(changes: list[Transition]) -> None:
     """Emit what a poll has recorded."""
     for change in changes:
-        if event := _RECORDED.get(type(change.record)):
-            emit_training_event(event, change.run, change.record)
+        record = change.record
+        billed = isinstance(record, Abandoned) and record.billed
+        if event := "failed" if billed else _RECORDED.get(type(record)):
+            emit_training_event(event, change.run, record)
 
 
 def emit_unknown_status(unknown: UnknownStatus) -> None:

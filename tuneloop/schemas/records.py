@@ -131,16 +131,18 @@ class Held(TrainingRecord):
 
 
 class Abandoned(TrainingRecord):
-    """Given up, by hand or before anything was claimed."""
+    """Given up, by hand or before anything was claimed, or ended without weights and billed."""
 
     state: Literal["abandoned"] = "abandoned"
     reason: str
     paid: bool
     """Whether the provider has accepted the job, or may have."""
     again: bool = False
-    """The next run makes a new attempt, which is paid: a person wants it again, or has cancelled this one."""
+    """The next run makes a new attempt, which is paid: a person wants it again, or this one left no weights."""
     cancelled_run: str | None = None
     """The run that a person has cancelled, and the job with it: the next attempt needs approval."""
+    billed: bool = False
+    """The job has failed, and its provider bills it: the next attempt needs approval."""
 
 
 class CancelRequest(Record):
@@ -179,7 +181,7 @@ NEXT_STATES: dict[str, frozenset[str]] = {
 ENDS = frozenset({"collected", "failed", "rejected", "abandoned"})
 """What ends an attempt; only after one of them may the next one begin."""
 UNPAID_FAILURES = frozenset({"failed", "rejected"})
-"""Ends without a model and without a bill (a failed job is not charged)."""
+"""Ends without a model and without a bill. A failed job that is billed is abandoned."""
 
 
 def follows(before: AnyTrainingRecord, record: AnyTrainingRecord) -> bool:

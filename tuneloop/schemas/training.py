@@ -129,6 +129,8 @@ class JobStatus(FrozenModel):
     by_age: bool = False
     """The phase follows from the job's age alone: the provider has forgotten how it ended."""
     error_message: str | None = None
+    billed: bool = False
+    """It has failed, and the provider bills it, or may."""
     changed_at: datetime | None = None
     """When the job came to this state, by the provider's clock; None where it does not say."""
     handle: Handle = Field(default_factory=dict)

@@ -48,6 +48,8 @@ class FalQueue:
             provider_status=word,
             known=known,
             error_message=error if phase == "failed" else None,
+            # It may have run before that, and is billed then; nothing tells.
+            billed=phase == "failed" and document.get("error_type") == "client_cancelled",
         )
 
     def result(self, job: Submission) -> Response:

@@ -20,6 +20,7 @@ from tuneloop.providers.response_fields import (
     may_be_ours,
     most_advanced,
     phase_of,
+    same_status,
     shown_text,
     skipped_row_note,
     text_of,
@@ -56,8 +57,18 @@ def status_of(row: Any, secrets: tuple[str, ...]) -> JobStatus:
         provider_status=word.strip(),
         known=known,
         error_message=reason or (f"Replicate says {word.strip()}" if phase == "failed" else None),
+        billed=_is_billed(row, word),
         changed_at=next((moment for moment in times if moment is not None), None),
     )
+
+
+def _is_billed(row: dict[str, Any], word: str) -> bool:
+    """Return True if a training that has failed is billed: for the time that it ran, not if it was aborted."""
+    if same_status(word, "canceled"):
+        return True
+    metrics = row.get("metrics")
+    ran_s = metrics.get("predict_time") if isinstance(metrics, dict) else None
+    return same_status(word, "failed") and isinstance(ran_s, int | float) and ran_s > 0
 
 
 def name_in(row: Any) -> str | None:
