@@ -9,20 +9,24 @@ from uuid import UUID
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from blocks.segmind_credentials import SegmindCredentials
+from flows.compare_trainers import compare_trainers
 from tests.flows.bill import Bill
-from tests.flows.runs import look, process_of, tick, wait_for
+from tests.flows.runs import here, look, process_of, run_of, tags_of, tick, wait_for
 from tests.flows.test_bad_input import records
 from tests.flows.test_commands import EVERYTHING, tuneloop
 from tests.flows.test_held import answer, question_of
 from tests.flows.test_salvage import continuing
 from tests.waiting import wait_until
+from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.schemas.records import Submitted
+from tuneloop.schemas.training import job_name
 
 TRAINERS = ("flux-lora", "bfl-finetune")
 BFL_SUBMIT = "/v1/finetune"
@@ -147,3 +151,35 @@ def test_command_shows_every_price_and_refuses_what_exceeds_the_budget_before_an
     refused = tuneloop(stack, "compare", str(file_of({**comparison, "bugdet": 7}, tmp_path)))
     assert (refused.returncode, "bugdet" in refused.stderr) == (2, True)
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
+
+
+@pytest.mark.usefixtures("alone")
+def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and_a_command_promotes(
+    stack: Stack,
+    comparison: dict[str, Any],
+    ledger: Ledger,
+    bill: Bill,
+    bfl: EmulatorControl,
+    wish: dict[str, Any],
+) -> None:
+    first, refused = comparison["recipes"]
+    assert here({**wish, **first}).name == "Completed"
+    bfl.inject(Fault("refuse", BFL_SUBMIT, "POST", status=402))
+    other = {**first, "recipe": {**first["recipe"], "trainer": "qwen-lora"}}
+    state = compare_trainers(**{**comparison, "recipes": [first, other, refused]}, return_state=True)
+    assert (state.name, tags_of(run_of(state))) == ("Completed", {"needs-review"}), state.message
+    record = ledger.comparison(str(run_of(state)))
+    assert record is not None
+    page = ledger.store.read(f"pages/comparisons/{comparison['name']}/latest.html").decode()
+    for shown in ("against champion v1", "is the champion; compared with", "Not compared", "is rejected"):
+        assert shown in page
+    asked = [ledger.decisions(run)[-1].verdict if ledger.decisions(run) else None for run in record.runs]
+    assert asked == [None, "undecided", None]
+    job = job_name(record.runs[1].key, 1)
+    arguments = ["review", comparison["model"], "--run", job, "--approve", "--reason", "finer", "--store"]
+    done = CliRunner().invoke(app, [*arguments, stack.store_slug])
+    assert done.exit_code == 0, done.output
+    champion = ledger.champion(comparison["model"])
+    assert champion is not None
+    assert (champion.number, champion.key, champion.reason) == (2, record.runs[1].key, "finer")
+    assert len(bill.trainings) == 2
