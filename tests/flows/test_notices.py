@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,22 @@ from prefect.client.orchestration import get_client
 
 from tests.emulator.webhook_receiver import Receiver, receiving
 from tests.flows.runs import here, run_of, start, tick, wait_for
+from tests.registry.conftest import run_of as record_of_run
 from tests.waiting import wait_until
+from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.automations import create_automations
+from tuneloop.orchestration.events import (
+    emit_stuck,
+    emit_training_event,
+    emit_unknown_status,
+    emit_unreachable,
+)
+from tuneloop.schemas.records import Held
+from tuneloop.schemas.training import job_name
+from tuneloop.sensor.tick import UnknownStatus, Unreached
 
 
 @pytest.fixture
@@ -106,3 +118,36 @@ def test_promotion_and_failures_are_told_once_in_a_sentence_with_links(
     subject, lines = message_about(receiver, "unlucky")
     assert (subject, lines[0].endswith(" has failed: bad images")) == ("failed", True)
     assert lines[1:] == [f"Run: {stack.server_url}/runs/flow-run/{training}"]
+
+
+def test_every_trouble_with_a_training_is_told_in_a_whole_sentence(receiver: Receiver) -> None:
+    create_automations("custom-webhook/alerts")
+    run = record_of_run("c", "troubled")
+    job, account = job_name(run.key, 1), run.account.slug
+    header: dict[str, Any] = {"created_at": now(), "attempt": 1, "name": job}
+    emit_training_event("held", run, Held(**header, reason="the limit is reached"))
+    emit_training_event("lost", run, Held(**header, reason="404", kind="lost"))
+    emit_training_event("overdue", run)
+    emit_training_event("revived", run)
+    emit_unknown_status(UnknownStatus(run, "PAUSED"))
+    emit_stuck(run, "it sleeps and nobody resumes it", "once")
+    since = now() - timedelta(hours=2)
+    emit_unreachable(Unreached(account, since, "the connection is refused"))
+
+    def told() -> dict[str, str]:
+        bodies = [each.body for each in list(receiver.received)]
+        return {each["subject"]: each["body"].splitlines()[0] for each in bodies}
+
+    found = wait_until("seven are told", lambda: told() if len(told()) == 7 else None, seen=told)
+    assert found == {
+        f"{account}: not reachable": f"{account} has not been reachable since {since:%Y-%m-%d %H:%M} UTC: the "
+        "connection is refused",
+        "troubled: on hold": f"Training {job} at {account} is on hold until you answer: the limit is reached",
+        "troubled: lost": f"The job or weights of {job} at {account} cannot be fetched: 404",
+        "troubled: overdue": f"Training {job} at {account} is taking unusually long; check the "
+        "provider's console.",
+        "troubled: revived": f"Training {job} at {account} is running again after it was reported as failed.",
+        "troubled: unknown status": f"Training {job} at {account}: status 'PAUSED' is not documented and counts "
+        "as still running",
+        "troubled: stuck": "A run does not go on by itself: it sleeps and nobody resumes it",
+    }

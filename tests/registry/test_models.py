@@ -52,6 +52,12 @@ def test_model_without_a_champion_is_listed_too(ledger: Ledger) -> None:
         champion_history(ledger, "hare")
 
 
+def test_what_somebody_else_has_put_beside_the_models_is_none(ledger: Ledger) -> None:
+    ledger.store.create("models/notes.txt", b"ours")
+    ledger.store.create("models/Not.A.Model/notes.txt", b"ours")
+    assert summaries(ledger) == []
+
+
 def test_open_question_stands_below_the_champions_with_the_command_that_answers_it(ledger: Ledger) -> None:
     win(ledger, run_of("a"))
     run, unsure = run_of("b"), GateResult(verdict="undecided", reason="Too close.", rule="a rule", scores={})

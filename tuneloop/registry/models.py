@@ -25,7 +25,7 @@ from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.records import Promotion
-from tuneloop.schemas.training import job_name, validate_slug
+from tuneloop.schemas.training import is_slug, job_name, validate_slug
 
 _VERSION_JUDGED = re.compile(r"models/([^/]+)/decisions/([0-9a-f]{64}-g[0-9]+)-[^/]+/[0-9]+\.json")
 _AT_ONCE = 16
@@ -53,11 +53,19 @@ class ModelSummary(FrozenModel):
     """False where its champion history has a gap or an invalid record."""
 
 
+def model_of(name: str) -> str | None:
+    """The model that an object below `models/` belongs to; None for what somebody else has put there."""
+    _, model, *inside = name.split("/")
+    return model if inside and is_slug(model) else None
+
+
 def summaries(ledger: Ledger) -> list[ModelSummary]:
     """Every model of the store with its champion, by name. One that cannot be read does not hide the others."""
     judged: dict[str, set[str]] = {}
     for name in ledger.store.names("models/"):
-        versions = judged.setdefault(name.split("/")[1], set())
+        if (model := model_of(name)) is None:
+            continue
+        versions = judged.setdefault(model, set())
         if match := _VERSION_JUDGED.fullmatch(name):
             versions.add(match.group(2))
     with ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -119,7 +127,7 @@ def require_model(ledger: Ledger, model: str) -> None:
 
 
 def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:
-    known = sorted({name.split("/")[1] for name in ledger.store.names("models/")})
+    known = sorted({model for name in ledger.store.names("models/") if (model := model_of(name))})
     if model in known:
         raise ConfigurationError(f"{model} has no champion yet: none of its trainings was promoted")
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""

@@ -20,10 +20,9 @@ from tuneloop.evaluation.reports.models_page import (
 from tuneloop.ledger.accounts import known_accounts
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.registry.models import champion_entry
+from tuneloop.registry.models import champion_entry, model_of
 from tuneloop.schemas.records import Decision, Promotion
 from tuneloop.schemas.spending import SpendingLimits
-from tuneloop.schemas.training import is_slug
 
 _AT_ONCE = 16
 _SIDES_PX = (112, 80, 56)
@@ -38,8 +37,7 @@ def read_overview(ledger: Ledger, slug: str, at: datetime) -> ModelsOverview:
     """
     names: dict[str, _Written] = defaultdict(list)
     for name, written in ledger.store.written("models/"):
-        _, model, *inside = name.split("/")
-        if inside and is_slug(model):  # anybody may have put something else there
+        if (model := model_of(name)) is not None:
             names[model].append((name, written))
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         models = threads.map(lambda item: _model(ledger, slug, *item), sorted(names.items()))
