@@ -80,7 +80,7 @@ def _retrain(stack: Stack, runs: Runs, images: Path, camera: Camera | None) -> U
     run = runs.start(MODEL_DEPLOYMENT, dataset=str(images))
     runs.wait_until(run, "Suspended")
     if camera:
-        camera.keep("suspended-run", f"runs/flow-run/{run}", "Waiting for")
+        camera.keep("suspended-run", f"runs/flow-run/{run}", "submitted to infrastructure")
         camera.keep("suspended-run-details", f"runs/flow-run/{run}?tab=Details", "Waiting for")
     stack.emulator.progress(Progress.at_once())
     runs.start(SENSOR_DEPLOYMENT)

@@ -127,7 +127,7 @@ def require_model(ledger: Ledger, model: str) -> None:
 
 
 def _no_champion(ledger: Ledger, model: str) -> list[Promotion]:
-    known = sorted({model for name in ledger.store.names("models/") if (model := model_of(name))})
+    known = sorted(set(filter(None, map(model_of, ledger.store.names("models/")))))
     if model in known:
         raise ConfigurationError(f"{model} has no champion yet: none of its trainings was promoted")
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
