@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from blocks.segmind_credentials import SegmindCredentials
 from flows.compare_trainers import compare_trainers
 from tests.flows.bill import Bill
-from tests.flows.runs import here, look, process_of, run_of, tags_of, tick, wait_for
+from tests.flows.runs import here, look, process_of, run_of, start, tags_of, tick, wait_for
 from tests.flows.test_bad_input import records
 from tests.flows.test_commands import EVERYTHING, tuneloop
 from tests.flows.test_held import answer, question_of
-from tests.flows.test_salvage import continuing
+from tests.flows.test_salvage import continuing, end_as
 from tests.waiting import wait_until
 from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
@@ -183,3 +183,21 @@ def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and
     assert champion is not None
     assert (champion.number, champion.key, champion.reason) == (2, record.runs[1].key, "finer")
     assert len(bill.trainings) == 2
+
+
+def test_cancelled_comparison_collects_what_was_paid_and_ranks_nothing(
+    stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    run = start(comparison, "compare-trainers/compare")
+    wait_for(run, "Suspended")
+    end_as(run, "cancelled")
+    emulator.progress(Progress.at_once())
+    wait_until("another run winds it up", lambda: tick(stack.store_slug) and continuing(run))
+    (other,) = continuing(run)
+    wait_for(other, "Completed")
+    record = ledger.comparison(str(run))
+    assert record is not None
+    assert [ledger.history(each.key)[-1].state for each in record.runs] == ["collected", "collected"]
+    assert not any(ledger.is_marked(each) for each in record.runs)
+    assert (bill.images, list(ledger.store.names(f"pages/comparisons/{comparison['name']}/"))) == (0, [])
