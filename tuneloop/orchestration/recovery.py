@@ -203,6 +203,7 @@ class _Recovery:
         """Close what has ended, and see that the rest is continued; `busy` is what living runs work on."""
         others = self._continuing(lost)
         left: dict[str, list[PendingRun]] = defaultdict(list)
+        cancelled: dict[str, PendingRun] = {}
         for pending, run in lost:
             continuing = others[_tag(pending)]
             alive = [other for other in continuing if not self._is_lost(other, None)]
@@ -215,9 +216,11 @@ class _Recovery:
                 self._ledger.unmark(pending.run)
                 self._result.closed += 1
             elif self._was_cancelled(pending, [run, *continuing]):
-                self._try(pending, cancelled=True)
+                cancelled.setdefault(pending.run.flow_run, pending)  # one run finishes all of its trainings
             else:
                 left[pending.work].append(pending)
+        for pending in cancelled.values():
+            self._try(pending, cancelled=True)
         for work, waiting in left.items():
             leader = _leader(waiting, busy=work in busy)
             if leader is not None:
