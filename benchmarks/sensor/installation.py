@@ -162,6 +162,7 @@ def _submitted(row: ProviderRow, control: EmulatorControl, folder: Path) -> Job:
     store_images(manifest, found.files, kept)
     archive = DatasetArchive(manifest, kept)
     provider = client_of(row, control)
+    provider.prepare("template", recipe_of(row))
     provider.submit("template", recipe_of(row), provider.deliver("template", archive), Deadline(60))
     (job,) = control.jobs()
     return job

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from tests.crash.finding import Finding
 from tests.crash.lane import Lane
-from tests.crash.stories import FAL_SUBMIT, SUBMIT
+from tests.crash.stories import FAL_SUBMIT, REPLICATE_SUBMIT, SUBMIT
 from tuneloop.emulator import LoggedRequest
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import AnyTrainingRecord, Claimed, RunRecord
 
-_SUBMITS = frozenset({SUBMIT, FAL_SUBMIT, "/v1/finetune"})
+_SUBMITS = frozenset({SUBMIT, FAL_SUBMIT, REPLICATE_SUBMIT, "/v1/finetune"})
 _POSTS_WITHOUT_A_PERSON = 2
 """In one attempt: the first, and one more after a doubt."""
 _ASKS = 3
@@ -64,7 +64,7 @@ def _images(lane: Lane, runs: list[RunRecord], sent: list[LoggedRequest]) -> Ite
 
 
 def _is_image(path: str) -> bool:
-    return path.startswith(("/v1/flux", "/v2/")) or path == "/fal-ai/flux-lora"
+    return path.startswith(("/v1/flux", "/v2/")) or path in {"/fal-ai/flux-lora", "/v1/predictions"}
 
 
 def _wanted(ledger: Ledger, runs: list[RunRecord]) -> set[tuple[str, int, str, int]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tests.crash.case import WAYS, Case, Recording, slug
 from tests.crash.points import Kill, Point
-from tests.crash.stories import BESIDES, BFL, FAL, LOST_ANSWER, SLEEPING, STORIES, STRAIGHT, Story
+from tests.crash.stories import BESIDES, BFL, FAL, LOST_ANSWER, REPLICATE, SLEEPING, STORIES, STRAIGHT, Story
 from tests.crash.troubles import make_troubles
 from tuneloop.emulator import Fault, Progress
 
@@ -138,7 +138,7 @@ def _faults(recordings: dict[str, Recording]) -> Iterator[Case]:
 
 def _requests(recordings: dict[str, Recording]) -> list[tuple[Story, str, str]]:
     """Every kind of request to each provider: a story that sends it, method, and path up to what differs."""
-    told = {story.account: story for story in (STRAIGHT, BFL, FAL)}
+    told = {story.account: story for story in (STRAIGHT, BFL, FAL, REPLICATE)}
     found: dict[tuple[str, str, str], None] = {}
     for story in (story for story in RECORDED if story.name in recordings):
         for point in (point for points in recordings[story.name].values() for point in points):

@@ -103,6 +103,7 @@ def _lane(ends: ExitStack, server: ServerProcess, elsewhere: ServerProcess, forg
         "twin": AccountPlace("segmind", f"{name}-twin", name),
         "bfl": AccountPlace("bfl", name, name),
         "fal": AccountPlace("fal", name, name),
+        "replicate": AccountPlace("replicate", name, name),
     }
     here, there = (_side(ends, process, name, stores, accounts) for process in (server, elsewhere))
     lane = Lane(name, home, stores, accounts, here, there, forge)

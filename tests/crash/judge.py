@@ -27,7 +27,7 @@ from tuneloop.schemas.records import (
 from tuneloop.schemas.training import job_name
 
 _WEIGHTS_EXIST = frozenset(
-    {"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready", "COMPLETED"}
+    {"TRAINING_COMPLETED", "INFERENCE_QUEUED", "DEPLOYING", "AVAILABLE", "Ready", "COMPLETED", "succeeded"}
 )
 _IMAGES = 2
 """Images that a run may ask for: its own and the champion's."""

@@ -80,7 +80,7 @@ class Lane:
         name: Name of its blocks and deployments.
         home: Its folder.
         stores: Its stores by role: `folder`, `second`, `s3`.
-        accounts: Its accounts by role: `segmind`, `twin`, `bfl`, `fal`.
+        accounts: Its accounts by role: `segmind`, `twin`, `bfl`, `fal`, `replicate`.
         here: Its Prefect server.
         elsewhere: Another server that sees the same stores and accounts.
         forge: Socket of the forge.

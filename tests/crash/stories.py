@@ -12,6 +12,7 @@ from tests.crash.points import Kill
 from tests.crash.stage import Scene
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.orchestration.credentials import SpendingGuard
+from tuneloop.providers.replicate.recipes import ReplicateFluxLoraRecipe
 
 Mood = Literal["truth", "reject"]
 """How a person answers a form: as the provider's own books say (and else with yes), or with no."""
@@ -30,6 +31,12 @@ BFL_RUN: dict[str, Any] = {
 }
 FAL_SUBMIT = "/fal-ai/flux-lora-fast-training"
 FAL_RUN: dict[str, Any] = {"recipe": {"trainer": "fal-flux-lora", "trigger_word": "ROBOX", "steps": 100}}
+REPLICATE_SUBMIT = (
+    f"/v1/models/{ReplicateFluxLoraRecipe.trained_on}/versions/{ReplicateFluxLoraRecipe.version}/trainings"
+)
+REPLICATE_RUN: dict[str, Any] = {
+    "recipe": {"trainer": "replicate-flux-lora", "trigger_word": "ROBOX", "steps": 100}
+}
 
 
 def fail_the_training(emulator: EmulatorControl) -> None:
@@ -129,6 +136,10 @@ BFL = Story("bfl", account="bfl", parameters=BFL_RUN, progress=Progress.after_se
 """The other provider: the dataset goes with the submit, the weights stay there, and its list proves nothing."""
 FAL = Story("fal", account="fal", parameters=FAL_RUN, progress=Progress.after_seconds(3600))
 """A queue: jobs are known by their zip's name, from a list that shows them once they are started."""
+REPLICATE = Story(
+    "replicate", account="replicate", parameters=REPLICATE_RUN, progress=Progress.after_seconds(3600)
+)
+"""A destination that is made first, weights within an archive, and a list of everything."""
 S3 = Story("s3", store="s3")
 """A store in S3."""
 ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
@@ -136,5 +147,5 @@ ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
 
 STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED, HELD)
 """All that are recorded for points of I/O, the plainest first."""
-BESIDES = (BFL, FAL, S3, ADOPTED)
+BESIDES = (BFL, FAL, REPLICATE, S3, ADOPTED)
 """Other worlds than a Segmind account and a folder; they are recorded as well."""

@@ -55,6 +55,7 @@ _KINDS = {
     "lost and late answers",
     "prefect server killed",
     "races",
+    "replicate",
     "s3",
     "store vanished",
     "two accounts",

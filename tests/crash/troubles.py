@@ -20,6 +20,8 @@ from tests.crash.stories import (
     HELD,
     LOST_ANSWER,
     NOTHING_LEFT,
+    REPLICATE,
+    REPLICATE_SUBMIT,
     S3,
     SLEEPING,
     SLOW,
@@ -78,7 +80,12 @@ def _people() -> Iterator[Case]:
 
 
 def _providers_and_stores() -> Iterator[Case]:
-    for kind, story, submit in (("bfl", BFL, _BFL_SUBMIT), ("fal", FAL, FAL_SUBMIT), ("s3", S3, SUBMIT)):
+    for kind, story, submit in (
+        ("bfl", BFL, _BFL_SUBMIT),
+        ("fal", FAL, FAL_SUBMIT),
+        ("replicate", REPLICATE, REPLICATE_SUBMIT),
+        ("s3", S3, SUBMIT),
+    ):
         yield _case(kind, story)
         lost = Fault("cut_after_effect", submit, "POST")
         yield _case(kind, replace(story, name=f"{kind}-lost-answer", faults=(lost,)))
