@@ -17,18 +17,20 @@ from blocks.fal_credentials import FalCredentials
 from flows.retrain_model import retrain_model
 from tests.flows.runs import log_of, sensor_paused, start, tick, wait_for
 from tests.flows.runs import look as state_of
+from tests.flows.shop import Shop
 from tests.flows.test_held import answer, question_of
 from tests.ledger.test_lost import submitted
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.ledger.cancellation import answered_jobs
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.cancelling import cancel_jobs
+from tuneloop.orchestration.cancelling import WatchedStore, cancel_jobs
 from tuneloop.orchestration.run_queries import note_cancelled
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.segmind.client import SegmindProvider
 from tuneloop.schemas.records import Abandoned, RunRecord
-from tuneloop.schemas.training import Submission
+from tuneloop.schemas.training import Account, Submission
 from tuneloop.storage.local import LocalDirectory
 
 States = list[State[Any]]
@@ -79,12 +81,22 @@ def delete(flow_run: UUID) -> None:
         client.delete_flow_run(flow_run)
 
 
-def look(ledger: Ledger) -> list[str]:
-    """The jobs that a tick has asked to stop."""
-    provider, markers = StoppingProvider(), list(ledger.markers())
-    with get_client(sync_client=True) as client, disable_run_logger():
+def watched(ledger: Ledger) -> WatchedStore:
+    markers = list(ledger.markers())
+    with get_client(sync_client=True) as client:
         cancelled = note_cancelled(client, ledger, [marker.flow_run for marker in markers])
-        accepted = cancel_jobs(client, ledger, lambda _: provider, markers, cancelled)
+    return WatchedStore(ledger, markers, cancelled)
+
+
+def look(*ledgers: Ledger) -> list[str]:
+    """The jobs that a tick has asked to stop."""
+    return stopped(*map(watched, ledgers))
+
+
+def stopped(*stores: WatchedStore) -> list[str]:
+    provider = StoppingProvider()
+    with get_client(sync_client=True) as client, disable_run_logger():
+        accepted = cancel_jobs(client, stores, lambda _: provider)
     assert accepted == len(provider.stopped)
     return provider.stopped
 
@@ -117,6 +129,33 @@ def test_job_goes_on_while_another_run_waits_for_it(own: Ledger, run: RunRecord)
     assert look(own) == []
     come_to(other, [Cancelled()])
     assert look(own) == ["job"]
+
+
+def test_job_goes_on_while_a_run_of_another_store_waits_for_it(
+    own: Ledger, run: RunRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "another").mkdir()
+    another = Ledger(LocalDirectory(tmp_path / "another"))
+    waiting(own, run, BY_A_PERSON)
+    stores = [watched(own), watched(another)]
+    other = waiting(another, run, SUSPENDED)
+    assert look(own, another) == []
+    assert stopped(*stores) == [], "it has come since the markers were read"
+    come_to(other, [Cancelled()])
+    assert look(own, another) == ["job"]
+
+
+def test_no_job_stops_while_one_of_the_stores_cannot_be_read(shop: Shop, run: RunRecord, alone: None) -> None:
+    del alone
+    run = run.model_copy(
+        update={"credentials": shop.credentials, "account": Account(provider="segmind", label=shop.name)}
+    )
+    submitted(shop.ledger, run)
+    waiting(shop.ledger, run, BY_A_PERSON)
+    tick(shop.store, "local-file-system/there-is-none")
+    assert answered_jobs(shop.ledger) == set()
+    tick(shop.store)
+    assert len(answered_jobs(shop.ledger)) == 1
 
 
 def test_job_of_a_deleted_run_stops_only_if_it_was_seen_cancelled(own: Ledger, run: RunRecord) -> None:

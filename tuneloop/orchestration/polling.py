@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -18,7 +18,7 @@ from tuneloop.clock import now
 from tuneloop.http.retries import TICK_POLICY
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
-from tuneloop.orchestration.cancelling import cancel_jobs
+from tuneloop.orchestration.cancelling import WatchedStore, cancel_jobs
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
 from tuneloop.orchestration.models_page import may_have_changed, update_models_page
 from tuneloop.orchestration.recovery import ResumeResult, resume_runs
@@ -31,6 +31,15 @@ from tuneloop.sensor.tick import TickResult
 from tuneloop.sensor.transitions import Transition
 
 
+class _StoreResult(NamedTuple):
+    """What a tick has found and done in one store."""
+
+    tick: TickResult
+    resumed: ResumeResult
+    watched: WatchedStore | None
+    """None where the store could not be read."""
+
+
 def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
     """Poll every training in progress in these stores, and resume the runs that can continue.
 
@@ -41,22 +50,23 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
             return Completed(name=LATE, message="Started late; a newer tick polls instead.")
         previous = previous_tick(client)
         results = [_poll_store(client, slug, previous, account) for slug in stores]
+        jobs_cancelled = _cancel_jobs(client, results)
         delete_idle_runs(client, previous)
         pages = _update_pages(client, stores, previous)
-    in_progress = sum(tick.in_flight for tick, _ in results)
+    in_progress = sum(tick.in_flight for tick, _, _ in results)
     counts = {
-        "recorded": sum(len(tick.changes) for tick, _ in results),
-        "resumed": sum(resumed.resumed for _, resumed in results),
-        "continued by another run": sum(resumed.continued for _, resumed in results),
-        "closed": sum(resumed.closed for _, resumed in results),
-        "jobs cancelled": sum(resumed.jobs_cancelled for _, resumed in results),
-        "overdue": sum(len(tick.overdue) for tick, _ in results),
-        "unknown statuses": sum(len(tick.unknown_statuses) for tick, _ in results),
+        "recorded": sum(len(tick.changes) for tick, _, _ in results),
+        "resumed": sum(resumed.resumed for _, resumed, _ in results),
+        "continued by another run": sum(resumed.continued for _, resumed, _ in results),
+        "closed": sum(resumed.closed for _, resumed, _ in results),
+        "jobs cancelled": jobs_cancelled,
+        "overdue": sum(len(tick.overdue) for tick, _, _ in results),
+        "unknown statuses": sum(len(tick.unknown_statuses) for tick, _, _ in results),
     }
     if any(counts.values()):
         _publish_table(stores, results)
     done = ", ".join(f"{what}: {count}" for what, count in (counts | pages).items() if count)
-    if problems := [problem for tick, _ in results for problem in tick.problems]:
+    if problems := [problem for tick, _, _ in results for problem in tick.problems]:
         return Failed(message="; ".join(problems))
     if not done:
         return Completed(name=IDLE, message=f"{in_progress} trainings in progress, no changes.")
@@ -65,22 +75,36 @@ def poll_trainings(stores: list[str], account: str | None = None) -> State[Any]:
 
 def _poll_store(
     client: SyncPrefectClient, slug: str, previous: datetime | None, account: str | None
-) -> tuple[TickResult, ResumeResult]:
+) -> _StoreResult:
     """Poll for one store; what needs a manual fix is among the tick's problems."""
-    tick, resumed = TickResult(), ResumeResult()
+    tick, resumed, watched = TickResult(), ResumeResult(), None
     try:
         ledger = Ledger(drive_store(slug))
-        open_account = partial(open_provider, policy=TICK_POLICY)
-        tick = poll_all(ledger, open_account, previous, account)
+        tick = poll_all(ledger, partial(open_provider, policy=TICK_POLICY), previous, account)
         _emit(ledger, tick)
         # Of all runs, whether there is anything to do or not: a cancelled one may be deleted at any time.
         cancelled = note_cancelled(client, ledger, [marker.flow_run for marker in tick.markers])
         resumed = resume_runs(client, ledger, slug, tick.pending, now())
-        resumed.jobs_cancelled = cancel_jobs(client, ledger, open_account, tick.markers, cancelled)
+        watched = WatchedStore(ledger, tick.markers, cancelled)
     except Exception as error:  # noqa: BLE001 - the other stores are polled, whatever is wrong with this one
         tick.problems.append(str(error) or type(error).__name__)
     tick.problems = [f"{slug}: {problem}" for problem in dict.fromkeys([*tick.problems, *resumed.problems])]
-    return tick, resumed
+    return _StoreResult(tick, resumed, watched)
+
+
+def _cancel_jobs(client: SyncPrefectClient, results: list[_StoreResult]) -> int:
+    """Stop the jobs that nobody waits for in any store: one that cannot be read may have a run that does."""
+    watched = [result.watched for result in results if result.watched is not None]
+    if not any(store.cancelled for store in watched):
+        return 0
+    if len(watched) < len(results):
+        get_run_logger().warning("no job is cancelled in this tick, because not every store could be read")
+        return 0
+    try:
+        return cancel_jobs(client, watched, partial(open_provider, policy=TICK_POLICY))
+    except Exception as error:  # noqa: BLE001 - what was found in the stores is told all the same
+        get_run_logger().warning("jobs are not cancelled yet, the next tick tries again: %s", error)
+        return 0
 
 
 def _update_pages(client: SyncPrefectClient, stores: list[str], previous: datetime | None) -> Counter[str]:
@@ -125,10 +149,10 @@ def _emit(ledger: Ledger, tick: TickResult) -> None:
         emit_unreachable(unreached)
 
 
-def _publish_table(stores: list[str], results: list[tuple[TickResult, ResumeResult]]) -> None:
+def _publish_table(stores: list[str], results: list[_StoreResult]) -> None:
     """Publish what this tick saw and did."""
     table = []
-    for store, (tick, resumed) in zip(stores, results, strict=True):
+    for store, (tick, resumed, _) in zip(stores, results, strict=True):
         rows = {f"{account}: {word}": str(count) for (account, word), count in sorted(tick.states.items())}
         rows |= {
             "oldest": f"{(now() - tick.oldest).total_seconds() / 3600:.1f} h" if tick.oldest else "",

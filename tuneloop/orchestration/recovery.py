@@ -53,8 +53,6 @@ class ResumeResult:
     """Lost runs that another one continues."""
     closed: int = 0
     """Lost runs that had nothing left to do."""
-    jobs_cancelled: int = 0
-    """Jobs that providers have agreed to stop."""
     problems: list[str] = field(default_factory=list)
 
 
