@@ -38,7 +38,7 @@ from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.project.files import copy_shipped
 from tuneloop.project.layer import MODEL_FILES
 from tuneloop.providers.base import Provider
-from tuneloop.providers.registry import ProviderRow, row_of
+from tuneloop.providers.registry import PROVIDERS, ProviderRow, row_of
 from tuneloop.schemas.dataset import NO_LIMITS
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -214,8 +214,10 @@ def running_installation(folder: Path, provider_name: str) -> Iterator[Installat
         settings = {PREFECT_API_URL: f"http://127.0.0.1:{server}/api", PREFECT_HOME: folder / "prefect"}
         with temporary_settings(updates=settings):
             prepare_server()
-            block: Any = credentials_types()[row.credentials]
-            block(api_key=SecretStr(control.api_key), base_url=control.url).save("default", overwrite=True)
+            # The sample's deployment names the usual provider's block, and is not deployed without it.
+            for each in {PROVIDERS[0].name: PROVIDERS[0], row.name: row}.values():
+                block: Any = credentials_types()[each.credentials]
+                block(api_key=SecretStr(control.api_key), base_url=control.url).save("default", overwrite=True)
             LocalFileSystem(basepath=str(folder / "store")).save("tuneloop", overwrite=True)
             copy_shipped(folder / "project")
             shutil.copy(SAMPLE, folder / "project" / MODEL_FILES)
