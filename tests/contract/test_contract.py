@@ -143,33 +143,33 @@ def break_submit(rig: Rig, fault: str, status: int = 500) -> None:
 
 @pytest.mark.parametrize("fault", ["cut_after_effect", "fail_after_effect"])
 def test_paid_post_is_not_resent_when_its_answer_is_lost(emulated: Rig, fault: str) -> None:
-    dataset = emulated.provider.deliver("n-g1", emulated.archive)
+    dataset = emulated.provider.deliver("0123456789abcdef-g1", emulated.archive)
     break_submit(emulated, fault)
     with pytest.raises(ProviderUnavailable) as caught:
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
+        emulated.provider.submit("0123456789abcdef-g1", emulated.recipe, dataset, Deadline(60))
     assert not isinstance(caught.value, RequestNotSent | RateLimited)
     assert emulated.trainings() == 1
-    assert len(emulated.provider.find("n").jobs) == 1
+    assert len(emulated.provider.find("0123456789abcdef").jobs) == 1
 
 
 def test_past_the_deadline_nothing_is_submitted(emulated: Rig) -> None:
-    dataset = emulated.provider.deliver("n-g1", emulated.archive)
+    dataset = emulated.provider.deliver("0123456789abcdef-g1", emulated.archive)
     with pytest.raises(RequestNotSent, match="deadline"):
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(0))
+        emulated.provider.submit("0123456789abcdef-g1", emulated.recipe, dataset, Deadline(0))
     assert emulated.trainings() == 0
 
 
 def test_too_many_requests_are_told_apart_from_an_outage(emulated: Rig) -> None:
-    dataset = emulated.provider.deliver("n-g1", emulated.archive)
+    dataset = emulated.provider.deliver("0123456789abcdef-g1", emulated.archive)
     break_submit(emulated, "refuse", 429)
     with pytest.raises(RateLimited):
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
+        emulated.provider.submit("0123456789abcdef-g1", emulated.recipe, dataset, Deadline(60))
     assert emulated.trainings() == 0
 
 
 def test_no_credits_is_said_as_such(emulated: Rig) -> None:
-    dataset = emulated.provider.deliver("n-g1", emulated.archive)
+    dataset = emulated.provider.deliver("0123456789abcdef-g1", emulated.archive)
     break_submit(emulated, "refuse", 402)
     with pytest.raises(InsufficientCredits, match="credits"):
-        emulated.provider.submit("n-g1", emulated.recipe, dataset, Deadline(60))
+        emulated.provider.submit("0123456789abcdef-g1", emulated.recipe, dataset, Deadline(60))
     assert emulated.trainings() == 0

@@ -107,10 +107,10 @@ def test_it_submits_again_what_has_been_accepted(sdk: SyncClient, fal: EmulatorC
 
 
 def test_its_training_is_found_by_ours_with_the_same_state_and_weights(sdk: SyncClient, ours: FalProvider) -> None:
-    url = sdk.upload(dataset(), "application/zip", "by-the-sdk-g1.zip")
+    url = sdk.upload(dataset(), "application/zip", "0123456789abcdef-g1.zip")
     handle = sdk.submit(FLUX, {"images_data_url": url})
-    (found,) = ours.find("by-the-sdk").jobs
-    assert (found.job_id, found.name) == (handle.request_id, "by-the-sdk-g1")
+    (found,) = ours.find("0123456789abcdef").jobs
+    assert (found.job_id, found.name) == (handle.request_id, "0123456789abcdef-g1")
     job = Submission.of(found)
     assert isinstance(handle.status(), Completed)
     assert ours.get_job(job).phase == "ready"

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from tuneloop.errors import ProviderUnavailable, RequestRejected, UnexpectedResponse
 from tuneloop.http.response import Response
+from tuneloop.http.transport import Transport
+from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.schemas.training import RenderedImage
 
 Suffix = Literal[".jpg", ".png", ".webp"]
@@ -20,6 +22,8 @@ _PLACES = (
 """Keys under which services are known to put their images, the likeliest first."""
 _DEPTH = 4
 POLL_PAUSE_S = 1.0
+_FETCH_WAIT_S = 90.0
+"""For an image that is paid and rendered: more than one request that stalls."""
 
 _T = TypeVar("_T")
 
@@ -73,6 +77,23 @@ def wait_for_image(ask: Callable[[], _T | None], longest_wait_s: float, accepted
         if time.monotonic() > until:
             raise ProviderUnavailable(reason, **accepted.details)
         time.sleep(POLL_PAUSE_S)
+
+
+def image_in(document: Any, response: Response, transport: Transport, hosts: ExpectedHosts) -> RenderedImage:
+    """The one image that a JSON response holds or names. Raises `UnexpectedResponse` where there is none."""
+    found = find_image(document)
+    if found is None:
+        raise UnexpectedResponse("the response holds no image", **response.details)
+    return image_of(found, response) if isinstance(found, bytes) else image_at(found, response, transport, hosts)
+
+
+def image_at(
+    address: str, response: Response, transport: Transport, hosts: ExpectedHosts, *, with_key: bool = False
+) -> RenderedImage:
+    """Fetch an image that is rendered, and so billed: a cut connection is no reason to pay for it again."""
+    hosts.check(address, "the image's address", response)
+    data = wait_for_image(lambda: transport.image(address, with_key=with_key), _FETCH_WAIT_S, response)
+    return image_of(data, response)
 
 
 def find_image(document: Any) -> bytes | str | None:

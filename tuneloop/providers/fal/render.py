@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tuneloop.errors import ConfigurationError, UnexpectedResponse
+from tuneloop.errors import ConfigurationError
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 from tuneloop.providers.base import TrainedModel
@@ -19,14 +19,12 @@ from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.fal.queue import FalQueue, handle_of
 from tuneloop.providers.fal.services import LoraSettings
 from tuneloop.providers.fal.storage import FalStorage
-from tuneloop.providers.image import RenderingFailed, find_image, image_of, suffix_of, wait_for_image
+from tuneloop.providers.image import RenderingFailed, image_in, suffix_of, wait_for_image
 from tuneloop.providers.response_fields import accepted_id
 from tuneloop.schemas.render_settings import ServiceSettings
 from tuneloop.schemas.training import RenderedImage, Submission
 
 _LONGEST_WAIT_S = 600.0
-_FETCH_WAIT_S = 90.0
-"""For an image that is paid and rendered: more than one request that stalls."""
 _TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 
@@ -65,7 +63,7 @@ class FalInference:
         accepted = accepted_id(response, ("request_id",))
         request = Submission(job_id=accepted, handle=handle_of(response.json(), settings.endpoint, ""))
         result = wait_for_image(lambda: self._finished(request, response), _LONGEST_WAIT_S, response)
-        return self._image(result)
+        return image_in(result.json(), result, self._transport, self._hosts)
 
     def _weights_url(self, model: TrainedModel) -> str:
         if model.weights is None:
@@ -88,17 +86,6 @@ class FalInference:
                 f"the image was not rendered: {status.error_message or status.provider_status}", **accepted.details
             )
         return self._queue.result(request) if status.phase == "ready" else None
-
-    def _image(self, result: Response) -> RenderedImage:
-        found = find_image(result.json())
-        if found is None:
-            raise UnexpectedResponse("the result holds no image", **result.details)
-        if isinstance(found, bytes):
-            return image_of(found, result)
-        self._hosts.check(found, "the image's address", result)
-        # A connection that is cut is no reason to pay for it again.
-        data = wait_for_image(lambda: self._transport.image(found), _FETCH_WAIT_S, result)
-        return image_of(data, result)
 
 
 def _data_uri(image: bytes) -> str:

@@ -12,19 +12,18 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from tuneloop.errors import ProviderUnavailable, RateLimited, UnexpectedResponse
+from tuneloop.errors import UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 from tuneloop.providers.base import OutgoingFile
 from tuneloop.providers.expected_hosts import ExpectedHosts
 from tuneloop.providers.fal.errors import map_error
+from tuneloop.providers.upload import check_size, repeated
 
 HOSTS = re.compile(r"([a-z0-9-]+\.)*fal\.(media|ai|run)|storage\.googleapis\.com")
 ONE_PUT_BYTES = 90 << 20
 PART_BYTES = 10 << 20
 _INITIATE = "/storage/upload/initiate"
-_TRIES = 3
-_ANY_STATUS = tuple(range(100, 600))
 
 
 class FalStorage:
@@ -44,14 +43,7 @@ class FalStorage:
 
     def upload(self, file_name: str, file: OutgoingFile, content_type: str) -> str:
         """Bring a file there, and return its address. A broken connection is met with a new address."""
-        for _ in range(_TRIES - 1):
-            try:
-                return self._upload_once(file_name, file, content_type)
-            except RateLimited:
-                raise
-            except ProviderUnavailable:
-                continue
-        return self._upload_once(file_name, file, content_type)
+        return repeated(lambda: self._upload_once(file_name, file, content_type))
 
     def _upload_once(self, file_name: str, file: OutgoingFile, content_type: str) -> str:
         in_parts = file.size_bytes > self._one_put_bytes
@@ -79,7 +71,7 @@ class FalStorage:
         else:
             headers = {"Content-Type": content_type}
             self._transport.put_stream(upload_url, file.chunks(), file.size_bytes, headers)
-        self._verify(file_url, file.size_bytes)
+        check_size(self._transport, file_url, file.size_bytes)
         return file_url
 
     def _put_parts(self, upload_url: str, file: OutgoingFile) -> None:
@@ -91,18 +83,6 @@ class FalStorage:
         # Without the key: the address alone is the permission.
         keyless = Transport(self._transport.provider, origin, None, map_error)
         keyless.call("POST", path, accept=(200, 201, 204), json={"parts": parts})
-
-    def _verify(self, file_url: str, size_bytes: int) -> None:
-        """Compare the stored size, where it is shown: no page promises that, and the PUT was answered."""
-        try:
-            response = self._transport.head(file_url, accept=_ANY_STATUS)
-        except ProviderUnavailable:
-            return
-        shown = response.headers.get("content-length", str(size_bytes))
-        if response.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
-            raise UnexpectedResponse(
-                f"the uploaded file should have {size_bytes} bytes and has {shown}; run again", **response.details
-            )
 
 
 def file_name_in(url: str) -> str:

@@ -15,8 +15,6 @@ from tuneloop.clock import Deadline
 from tuneloop.errors import (
     ConfigurationError,
     NotFoundAtProvider,
-    ProviderUnavailable,
-    RateLimited,
     RequestRejected,
     UnexpectedResponse,
 )
@@ -34,6 +32,7 @@ from tuneloop.providers.replicate.recipes import ReplicateRecipe
 from tuneloop.providers.replicate.render import ReplicateInference
 from tuneloop.providers.replicate.webhook import WebhookSignatures
 from tuneloop.providers.response_fields import RowUnreadable, accepted_id, required_text, text_of
+from tuneloop.providers.upload import repeated
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
@@ -48,7 +47,6 @@ _FILE_BYTES = 100_000_000
 _HARDWARE = ("gpu-h100", "gpu-a100-large", "gpu-l40s")
 """A model needs some; a training runs on its trainer's, and so does what it makes."""
 _MAX_PAGES = 200
-_UPLOAD_TRIES = 3
 
 
 class ReplicateProvider(Provider):
@@ -155,14 +153,7 @@ class ReplicateProvider(Provider):
                     "images with `normalize` in the recipe"
                 )
             return DeliveredDataset(None, archive.size_bytes, archive)
-        for _ in range(_UPLOAD_TRIES - 1):
-            try:
-                return self._uploaded(name, archive)
-            except RateLimited:
-                raise
-            except ProviderUnavailable:
-                continue
-        return self._uploaded(name, archive)
+        return repeated(lambda: self._uploaded(name, archive))
 
     def _uploaded(self, name: str, archive: OutgoingFile) -> DeliveredDataset:
         size_bytes = archive.size_bytes

@@ -9,7 +9,7 @@ from tuneloop.errors import ConfigurationError, UnexpectedResponse
 from tuneloop.http.response import Response
 from tuneloop.http.transport import Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.image import RenderingFailed, image_of, wait_for_image
+from tuneloop.providers.image import RenderingFailed, image_at, wait_for_image
 from tuneloop.providers.replicate.jobs import PHASES
 from tuneloop.providers.replicate.recipes import ReplicateFluxRender, ReplicateQwenRender
 from tuneloop.providers.response_fields import accepted_id, phase_of, shown_text
@@ -18,7 +18,6 @@ from tuneloop.schemas.training import RenderedImage
 
 _LONGEST_WAIT_S = 900.0
 """A version that nobody has used for a while is loaded first."""
-_FETCH_WAIT_S = 90.0
 
 
 class ReplicateInference:
@@ -45,10 +44,7 @@ class ReplicateInference:
         accepted = self._transport.call("POST", "/v1/predictions", accept=(200, 201, 202), json=document)
         prediction_id = accepted_id(accepted, ("id",))
         response, url = wait_for_image(lambda: self._finished(prediction_id), _LONGEST_WAIT_S, accepted)
-        self._hosts.check(url, "the image's address", response)
-        # A connection that is cut is no reason to pay for it again.
-        data = wait_for_image(lambda: self._transport.image(url, with_key=True), _FETCH_WAIT_S, response)
-        return image_of(data, response)
+        return image_at(url, response, self._transport, self._hosts, with_key=True)
 
     def _finished(self, prediction_id: str) -> tuple[Response, str] | None:
         response = self._transport.call("GET", f"/v1/predictions/{prediction_id}")

@@ -14,8 +14,6 @@ from tuneloop.clock import Deadline
 from tuneloop.errors import (
     ConfigurationError,
     NotFoundAtProvider,
-    ProviderUnavailable,
-    RateLimited,
     UnexpectedResponse,
 )
 from tuneloop.http.bodies import StreamingJsonBody
@@ -30,6 +28,7 @@ from tuneloop.providers.segmind.errors import map_error
 from tuneloop.providers.segmind.jobs import ID_FIELDS, Job, details_of, list_of
 from tuneloop.providers.segmind.recipes import FluxLoraRecipe, KontextLoraRecipe, QwenLoraRecipe
 from tuneloop.providers.segmind.render import SegmindInference
+from tuneloop.providers.upload import check_size, repeated
 from tuneloop.schemas.ranged_source import RangedSource
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.render_settings import ServiceSettings
@@ -41,9 +40,7 @@ _STORAGE_HOST = re.compile(
     r"([a-z0-9.-]+\.)?s3(-[a-z0-9-]+)?(\.[a-z0-9-]+){0,2}\.amazonaws\.com|([a-z0-9-]+\.)+segmind\.com"
 )
 """Amazon S3, and Segmind's own hosts: its SDK shows images at `images.segmind.com`."""
-_ANY_STATUS = tuple(range(100, 600))
 _ADDRESS = ("https://", "http://")
-_UPLOAD_TRIES = 3
 _T = TypeVar("_T")
 
 
@@ -89,14 +86,7 @@ class SegmindProvider(Provider):
 
         A broken connection or an expired URL is met with a new URL and identical bytes: nothing is billed here.
         """
-        for _ in range(_UPLOAD_TRIES - 1):
-            try:
-                return self._upload_once(archive)
-            except RateLimited:
-                raise
-            except ProviderUnavailable:
-                continue
-        return self._upload_once(archive)
+        return repeated(lambda: self._upload_once(archive))
 
     def _upload_once(self, archive: OutgoingFile) -> DeliveredDataset:
         response = self._transport.call(
@@ -112,20 +102,8 @@ class SegmindProvider(Provider):
         self._hosts.check(presigned, "presigned_url", response)
         self._hosts.check(address, "s3_url", response)
         self._transport.put_stream(presigned, archive.chunks(), archive.size_bytes)
-        self._verify_upload(address, archive.size_bytes)
+        check_size(self._transport, address, archive.size_bytes)
         return DeliveredDataset(address, archive.size_bytes)
-
-    def _verify_upload(self, address: str, size_bytes: int) -> None:
-        """Compare the stored size, where it is shown: no page promises that, and the PUT was answered."""
-        try:
-            response = self._transport.head(address, accept=_ANY_STATUS)
-        except ProviderUnavailable:
-            return
-        shown = response.headers.get("content-length", str(size_bytes))
-        if response.status == 200 and shown != str(size_bytes):  # noqa: PLR2004
-            raise UnexpectedResponse(
-                f"the uploaded zip should have {size_bytes} bytes and has {shown}; run again", **response.details
-            )
 
     def submit(self, name: str, recipe: BaseRecipe, dataset: DeliveredDataset, deadline: Deadline) -> Submission:
         if not isinstance(recipe, FluxLoraRecipe | KontextLoraRecipe | QwenLoraRecipe):

@@ -16,7 +16,7 @@ from tuneloop.errors import ConfigurationError, NotFoundAtProvider, RequestRejec
 from tuneloop.http.response import Response
 from tuneloop.http.transport import IMAGE_BYTES, Transport
 from tuneloop.providers.expected_hosts import ExpectedHosts
-from tuneloop.providers.image import RenderingFailed, find_image, image_of, suffix_of, wait_for_image
+from tuneloop.providers.image import RenderingFailed, image_in, image_of, suffix_of, wait_for_image
 from tuneloop.providers.response_fields import same_status
 from tuneloop.providers.segmind.jobs import Job
 from tuneloop.providers.segmind.recipes import FluxDevRender, ModelEndpointRender
@@ -26,8 +26,6 @@ from tuneloop.schemas.training import RenderedImage
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHARED_ROUTE = "flux-dev-finetuned"
 _LONGEST_WAIT_S = 600.0
-_FETCH_WAIT_S = 90.0
-"""For an image that is paid and rendered: more than one request that stalls."""
 
 
 class SegmindInference:
@@ -104,15 +102,7 @@ class SegmindInference:
         """The page says JSON, the service sends images: the content decides, whatever type it says it is."""
         if suffix_of(response.body) is not None:
             return image_of(response.body, response)
-        found = find_image(_json_or_text(response.body))
-        if found is None:
-            raise UnexpectedResponse("the response holds no image", **response.details)
-        if isinstance(found, bytes):
-            return image_of(found, response)
-        self._hosts.check(found, "the image's address", response)
-        # A connection that is cut is no reason to pay for it again.
-        data = wait_for_image(lambda: self._transport.image(found), _FETCH_WAIT_S, response)
-        return image_of(data, response)
+        return image_in(_json_or_text(response.body), response, self._transport, self._hosts)
 
 
 def _json_or_text(body: bytes) -> Any:
