@@ -11,12 +11,15 @@ from tuneloop.api import (
     DEFAULT_CREDENTIALS,
     BudgetExceeded,
     EvaluationConfig,
+    Fallback,
     ModelName,
     Recipe,
     RunRequest,
     TrainingFailed,
+    TuneloopError,
     Visibility,
     evaluate,
+    fail_over,
     nothing_to_do,
     open_context,
     prepare,
@@ -39,31 +42,30 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
     visibility: Visibility = "unchanged",
     force_reason: str | None = None,
     dry_run: bool = False,
+    fallback: Fallback | None = None,
 ) -> State[Any]:
     """Retrain a model if its images or its recipe have changed, and promote the result if it passes.
 
-    Images and captions are read from the folder, which is never changed. A training that was paid for once is
-    never paid for again: a run on unchanged images, recipe and plan ends as "Cached". While the provider
-    trains, the run is suspended and holds nothing; the sensor (watch-trainings) resumes it. Cancel it, and its job
-    is cancelled too; where the provider cannot do that, the next run continues with what was trained.
+    The dataset is only read. A training that was paid once is never paid again: a run on unchanged images, recipe
+    and plan ends as "Cached". While the provider trains, the run is suspended, and the sensor (watch-trainings)
+    resumes it. Cancel it, and its job is cancelled; where that is not possible, the next run continues with it.
 
     Needs: a store block, a credentials block, and a deployment of watch-trainings that names the store.
 
     Args:
         model: Name of the model: small letters, digits and hyphens.
-        dataset: A folder as the worker sees it, a zip file, the https:// address of a zip, s3://bucket/prefix or
-            hf://datasets/OWNER/NAME.
+        dataset: A folder on the worker, a zip, its https:// address, s3://bucket/prefix or hf://datasets/OWNER/NAME.
         recipe: The trainer and its settings.
         evaluation: What is rendered to evaluate the model.
         store: Where weights and records go: s3-bucket/NAME or local-file-system/NAME.
         credentials: The account that pays: the slug of its credentials block.
         visibility: Make the promoted model public or private at the provider, where there is such a thing.
-        force_reason: A reason to train once more although nothing has changed. It is paid again; the same
-            words count once.
+        force_reason: Why to train once more although nothing has changed: paid again, once for the same words.
         dry_run: Only show what would be submitted, why, and at what price. Nothing is written or sent.
+        fallback: A second recipe, for when the first one's trainer is retired, refuses, or is down for too long.
     """
     ctx = open_context(store, credentials, read_only=dry_run)
-    request = RunRequest(model, dataset, recipe, evaluation, visibility, force_reason)
+    request = RunRequest(model, dataset, recipe, evaluation, visibility, force_reason, fallback)
     if dry_run:
         return show_plan(ctx, request)
     run = ctx.load_run()
@@ -71,7 +73,10 @@ def retrain_model(  # noqa: PLR0913, PLR0917 - each one is a field of the form
         run = prepare(ctx, request)
         if previous := ctx.registry.applied_decision(run):
             return nothing_to_do(ctx, request, run, previous)
-    weights = train(ctx, run)
+    try:
+        weights = train(ctx, run)
+    except TuneloopError as error:
+        return fail_over(ctx, request, run, error)
     try:
         decision = evaluate(ctx, run, weights)
         return promote(ctx, run, weights, decision)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tuneloop import api
 from tuneloop.cli.app import app
 from tuneloop.orchestration.comparison_request import ComparisonRequest
-from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files, flow_of
+from tuneloop.orchestration.deployment_files import SAMPLE, check_file, deployment_files, flow_of, named_blocks
 from tuneloop.providers.base import Capabilities
 from tuneloop.providers.registry import PROVIDERS
 from tuneloop.schemas.evaluation import GatePolicy, ScoreWeights
@@ -55,7 +55,7 @@ def test_paths_exist(document: Path) -> None:
             "inflight", "promotions", "budget", "duplicate-jobs", "job-names", "unknown-statuses",
             "overdue", "transfers", "render-log", "scans", "drivers", "accounts",
             "failed-jobs", "failed-downloads", "retrain-reasons", "cancelled", "continued", "pages",
-            "cancelled-jobs", "comparisons",
+            "cancelled-jobs", "comparisons", "unreached",
         }  # fmt: skip
         if path not in made_later and not path.startswith(("tuneloop/key", "robots/")) and not store_names:
             assert (ROOT / path).exists(), f"{document.name} names {path}"
@@ -130,6 +130,14 @@ def test_example_of_an_evaluation_can_be_used() -> None:
     plan = EvaluationConfig.model_validate(yaml.safe_load(block)["evaluation"])
     assert plan.image_count == 12
     assert (plan.gate.margin, plan.gate.undecided, plan.gate.weights.color_similarity) == (0.02, "reject", 0)
+
+
+def test_example_of_a_second_trainer_can_be_used() -> None:
+    (block,) = re.findall(r"```yaml\n(fallback:.*?)```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL)
+    (sample,) = yaml.safe_load(SAMPLE.read_text())["deployments"]
+    entry = {**sample, "parameters": {**sample["parameters"], **yaml.safe_load(block)}}
+    accounts = {account for _, account in named_blocks(entry)}
+    assert accounts == {"segmind-credentials/default", "fal-credentials/default"}
 
 
 def test_example_of_a_comparison_can_be_used_and_is_the_one_that_is_shipped() -> None:

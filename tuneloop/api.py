@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from tuneloop.orchestration.credentials import ApiAddress as ApiAddress
     from tuneloop.orchestration.credentials import ApiKey as ApiKey
     from tuneloop.orchestration.credentials import ProviderCredentials as ProviderCredentials
+    from tuneloop.orchestration.failover import fail_over as fail_over
     from tuneloop.orchestration.polling import poll_trainings as poll_trainings
     from tuneloop.orchestration.run_form import show_in_form as show_in_form
+    from tuneloop.orchestration.run_request import Fallback as Fallback
     from tuneloop.orchestration.run_request import RunRequest as RunRequest
     from tuneloop.orchestration.run_request import show_plan as show_plan
     from tuneloop.orchestration.stages.adoption import adopt as adopt

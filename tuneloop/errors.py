@@ -14,6 +14,10 @@ class ConfigurationError(TuneloopError, ValueError):
     """A block, a setting or a parameter cannot be used."""
 
 
+class TrainerRetired(ConfigurationError):
+    """The provider says that a trainer takes no such trainings any more; nothing was paid."""
+
+
 class ClockWrong(ConfigurationError):
     """This host's clock is too far from the provider's for anything to be claimed by it."""
 

@@ -66,7 +66,7 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
     newest = ledger.last(key)
     if newest is None:
         return 1
-    if isinstance(newest, Collected) and not on_request:
+    if _is_settled(newest) and not on_request:
         return newest.attempt
     history = ledger.history(key)
     last = _last_begun(history)
@@ -76,6 +76,11 @@ def choose_attempt(ledger: Ledger, key: str, on_request: str | None) -> int:
     if last is None or unpaid or (ended and again):
         return history[-1].attempt + 1
     return last.attempt
+
+
+def _is_settled(newest: AnyTrainingRecord) -> bool:
+    """Return True if a training has its weights, or another trainer has taken its place."""
+    return isinstance(newest, Collected) or (isinstance(newest, Abandoned) and newest.failed_over)
 
 
 def may_begin(ledger: Ledger, run: RunRecord) -> bool:

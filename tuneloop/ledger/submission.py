@@ -33,6 +33,7 @@ from tuneloop.ledger.evidence import (
 from tuneloop.ledger.reconciliation import find_submitted, record_job_id
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.providers.base import DeliveredDataset, Price, Provider
+from tuneloop.providers.status_errors import is_refusal
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import Claimed, Held, Rejected, RunRecord, Submitted
@@ -287,5 +288,6 @@ def _record_rejection(
         reason = f"the submit that was approved was rejected, and the one before it is still ambiguous: {error}"
         claimed.hold("uncertain", reason)
         return
-    rejected = Rejected(**claimed.header(), reason=str(error), settled_after=settled_after)
+    fields = {**claimed.header(), "reason": str(error), "refused": is_refusal(error)}
+    rejected = Rejected(**fields, settled_after=settled_after)
     claimed.append_failure(request.run, rejected)

@@ -11,10 +11,11 @@ from pydantic import create_model
 
 from tuneloop.evaluation.gate import WEIGHTED
 from tuneloop.orchestration.approvals import PromotionReview
-from tuneloop.orchestration.comparison_request import Comparison, trainer_name
+from tuneloop.orchestration.comparison_request import Comparison
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_model_event, label_run
 from tuneloop.orchestration.suspend import cannot_suspend, read_form_answer, suspend_with_form
+from tuneloop.providers.registry import trainer_name
 from tuneloop.registry.promotions import GATE, IN_PREFECT
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.records import Decision, RunRecord

@@ -20,7 +20,13 @@ from tuneloop.operations.plan import RunPlan
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.context import RunContext, open_context
-from tuneloop.orchestration.run_request import RunRequest, build_run_record, plan_of, validate_request
+from tuneloop.orchestration.run_request import (
+    RunRequest,
+    TrainerChoice,
+    build_run_record,
+    plan_of,
+    validate_request,
+)
 from tuneloop.orchestration.stages.dataset import open_and_check
 from tuneloop.orchestration.stages.evaluation_costs import (
     account_of,
@@ -28,11 +34,10 @@ from tuneloop.orchestration.stages.evaluation_costs import (
     champion_subject,
     edit_inputs,
 )
-from tuneloop.providers.registry import Recipe, recorded_recipe, row_of
+from tuneloop.providers.registry import recorded_recipe, trainer_name
 from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import GatePolicy
-from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.records import ComparisonRecord, Promotion, RunRecord
 from tuneloop.schemas.render_settings import DefaultRender, RenderSettings
@@ -42,19 +47,11 @@ from tuneloop.schemas.spending import dollars
 _Checked = tuple[DatasetManifest, PublicDataset | None]
 
 
-class Candidate(FrozenModel):
+class Candidate(TrainerChoice):
     """One trainer of a comparison."""
 
-    recipe: Recipe
-    """The trainer and its settings."""
-    credentials: str | None = None
-    """The account that pays: the slug of its credentials block. Left out: the provider's block `default`."""
     settings: RenderSettings = DefaultRender()
     """How its images are rendered. Left out: by its own service, at the aspect ratio of the comparison."""
-
-    @property
-    def account(self) -> str:
-        return self.credentials or f"{row_of(self.recipe.provider).credentials}/default"
 
 
 @dataclass(frozen=True)
@@ -168,11 +165,6 @@ def plan_table(plan: ComparisonPlan) -> list[tuple[str, str, str]]:
         (cost.what, f"{what}; {cost.images} images", dollars(cost.cents))
         for cost, what in zip(plan.costs, todo, strict=True)
     ]
-
-
-def trainer_name(run: RunRecord) -> str:
-    """What a candidate is called: its trainer and its account."""
-    return f"{recorded_recipe.validate_python(run.recipe).trainer} at {run.account.slug}"
 
 
 def champion_run(record: ComparisonRecord, champion: Promotion) -> RunRecord:

@@ -110,12 +110,14 @@ def _entries(path: Path) -> list[dict[str, Any]]:
 
 
 def named_blocks(entry: dict[str, Any]) -> set[tuple[str, str | None]]:
-    """Every store that a deployment names, each with an account that trains into it, if any."""
+    """Every store that a deployment names, each with the accounts that train into it, if any."""
     named: set[tuple[str, str | None]] = set()
     for values in _parameter_sets(entry).values():
         filled = flow_of(entry["entrypoint"]).validate_parameters(resolved(values))
         stores = [*filled.get("stores", ()), *filter(None, [filled.get("store")])]
-        named |= {(slug, filled.get("credentials")) for slug in stores}
+        fallback = filled.get("fallback")
+        accounts = {filled.get("credentials"), *([fallback.account] if fallback else ())}
+        named |= {(slug, account) for slug in stores for account in accounts}
     return named
 
 

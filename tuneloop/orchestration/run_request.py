@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import deployment
 from prefect.states import Completed
+from pydantic import Field
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
@@ -20,7 +21,9 @@ from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.dataset import open_and_check
 from tuneloop.orchestration.stages.evaluation_costs import check_evaluation_costs
+from tuneloop.providers.registry import Recipe, row_of
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_fields import BaseRecipe
 from tuneloop.schemas.records import RunRecord, Visibility
@@ -28,6 +31,28 @@ from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.training import TrainingIdentity
 
 _NAMES_SHOWN = 20
+
+
+class TrainerChoice(FrozenModel):
+    """A recipe, and the account that pays."""
+
+    recipe: Recipe
+    """The trainer and its settings."""
+    credentials: str | None = None
+    """The account that pays: the slug of its credentials block. Left out: the provider's block `default`."""
+
+    @property
+    def account(self) -> str:
+        return self.credentials or f"{row_of(self.recipe.provider).credentials}/default"
+
+
+class Fallback(TrainerChoice):
+    """A second trainer, for when the first one is retired, refuses, or is down for too long."""
+
+    after_hours: float = Field(default=24, gt=0, le=720)
+    """How long the first trainer may be down, from the first run that has found it so."""
+    used_because: str | None = None
+    """Why a run uses it already: set by the run that has started that one, and never in a file."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +65,7 @@ class RunRequest:
     evaluation: EvaluationConfig
     visibility: Visibility = "unchanged"
     force_reason: str | None = None
+    fallback: Fallback | None = None
 
     @property
     def plan(self) -> EvaluationConfig:
@@ -58,18 +84,25 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
             f"recipe {type(recipe).__name__} is trained by {recipe.provider}, but {ctx.credentials_slug} "
             f"is an account at {provider.name}; name credentials of {recipe.provider}"
         )
-    if not isinstance(plan.settings, recipe.services):
-        able = ", ".join(service().endpoint for service in recipe.services)
-        raise ConfigurationError(
-            f"evaluation.settings: a model of {type(recipe).__name__} is not rendered by "
-            f"{plan.service.endpoint}; choose {able}, or default"
-        )
+    _check_rendered(recipe, plan, "")
+    if request.fallback is not None:
+        second = request.fallback.recipe
+        _check_rendered(second, request.evaluation.rendered_by(second.services[0]()), ", for the fallback")
     if request.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} does not offer that; leave it unchanged")
     load_clip_encoder()
     budget = Budget(ctx.ledger, provider.account, ctx.limits)
     budget.require_price(training_price(provider, recipe, ctx.limits))
     budget.require_image_price(plan.service)
+
+
+def _check_rendered(recipe: BaseRecipe, plan: EvaluationConfig, whose: str) -> None:
+    if not isinstance(plan.settings, recipe.services):
+        able = ", ".join(service().endpoint for service in recipe.services)
+        raise ConfigurationError(
+            f"evaluation.settings{whose}: a model of {type(recipe).__name__} is not rendered by "
+            f"{plan.service.endpoint}; choose {able}, or default"
+        )
 
 
 def build_run_record(
@@ -100,6 +133,7 @@ def build_run_record(
         visibility=request.visibility,
         deployment=deployment.name,
         retrain_reason=reason,
+        fallback_reason=request.fallback.used_because if request.fallback else None,
     )
 
 

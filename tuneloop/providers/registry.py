@@ -27,6 +27,7 @@ from tuneloop.schemas.render_settings import SERVICES, ServiceSettings, endpoint
 
 if TYPE_CHECKING:
     from tuneloop.providers.base import Provider
+    from tuneloop.schemas.records import RunRecord
 
 _T = TypeVar("_T")
 
@@ -136,6 +137,11 @@ def recipe_type(provider: str | None, trainer: str | None) -> type[BaseRecipe]:
     rows = PROVIDERS if provider is None else (row_of(provider),)
     recipes = {trainer_of(recipe): recipe for row in rows for recipe in row.recipes}
     return next(iter(recipes.values())) if trainer is None else _named(trainer, recipes, "trainer")
+
+
+def trainer_name(run: RunRecord) -> str:
+    """What trains a run: its trainer and its account."""
+    return f"{recorded_recipe.validate_python(run.recipe).trainer} at {run.account.slug}"
 
 
 def _named(name: str, known: Mapping[str, _T], what: str) -> _T:

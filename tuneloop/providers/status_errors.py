@@ -42,6 +42,14 @@ _USUAL: dict[int, Meaning] = {
 }
 """Refusals that say that nothing was accepted. 408 and 425 are none: a server in between may response so."""
 
+_REFUSALS = {400, 406, 410, 422, 451}
+"""What is said of a request's content; the others are about its size, the key, the address or what is there."""
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return True if a provider refuses a training for what it is, so that another trainer may take it."""
+    return type(error) is RequestRejected and error.status in _REFUSALS
+
 
 def error_by_status(
     response: Response, documented: Mapping[int, Meaning], details: Mapping[str, Any] | None = None

@@ -115,6 +115,8 @@ class Rejected(TrainingRecord):
     """Redacted."""
     settled_after: datetime | None = None
     """From when on a job that was accepted all the same is shown; None where nothing can have been accepted."""
+    refused: bool = False
+    """The training itself was refused, not its key, its credits or its address: another trainer may take it."""
 
 
 class Held(TrainingRecord):
@@ -143,6 +145,8 @@ class Abandoned(TrainingRecord):
     """The run that a person has cancelled, and the job with it: the next attempt needs approval."""
     billed: bool = False
     """The job has failed, and its provider bills it: the next attempt needs approval."""
+    failed_over: bool = False
+    """Never claimed: the deployment's second trainer is used in its place, for as long as nothing has changed."""
 
 
 class CancelRequest(Record):
@@ -217,6 +221,8 @@ class RunRecord(Record):
     deployment: str | None = None
     retrain_reason: str | None = None
     """Why an unchanged dataset is trained once more; None where it has changed."""
+    fallback_reason: str | None = None
+    """Why this trainer is used in place of the deployment's first one; None where it is the first one."""
     comparison: Label | None = None
     """The comparison that it is a candidate of: a person decides about it, never the gate."""
 

@@ -29,7 +29,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.comparison_choice import Choice, answered, chosen, open_questions, request_choice
-from tuneloop.orchestration.comparison_request import Comparison, champion_run, trainer_name
+from tuneloop.orchestration.comparison_request import Comparison, champion_run
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import Label, emit_model_event, label_run
 from tuneloop.orchestration.stages.evaluation import render_challenger, render_champion, wait_until_deployed
@@ -37,6 +37,7 @@ from tuneloop.orchestration.stages.evaluation_costs import edit_inputs
 from tuneloop.orchestration.stages.promotion import finish_cancelled_run
 from tuneloop.orchestration.stages.training import train
 from tuneloop.orchestration.suspend import StillWaiting, side_by_side, wait_for_any
+from tuneloop.providers.registry import trainer_name
 from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import (

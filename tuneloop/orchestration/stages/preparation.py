@@ -16,6 +16,7 @@ from tuneloop.orchestration.run_request import (
     validate_request,
 )
 from tuneloop.orchestration.stages.dataset import log_findings
+from tuneloop.providers.registry import trainer_name
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.records import RunRecord
 
@@ -39,6 +40,8 @@ def prepare(ctx: RunContext, request: RunRequest) -> RunRecord:
     run = ctx.ledger.save_run(run)
     repeated = repeated_reason(request, run)
     get_run_logger().info("training key %s, attempt %d.%s", run.key, run.attempt, repeated)
+    if run.fallback_reason is not None:
+        get_run_logger().warning("trained by %s, because %s", trainer_name(run), run.fallback_reason)
     return run
 
 

@@ -91,6 +91,8 @@ def _advance(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelle
 
 def _what_next(training: TrainingLog, last: Rejected | Failed | Abandoned) -> str:
     """How to go on: a run's attempt never changes, so to repeat the run repeats its end."""
+    if isinstance(last, Abandoned) and last.failed_over:
+        return "Another trainer has taken its place: only a new run with a reason in force_reason trains it here"
     if not training.ended_unpaid and not (isinstance(last, Abandoned) and last.again):
         return "It counts as paid and is trained again only by a new run with a reason in force_reason"
     return "Start a new run to try again: Retry repeats this one, whose attempt has ended"

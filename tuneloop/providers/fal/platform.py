@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tuneloop.clock import moment_of, now
-from tuneloop.errors import ConfigurationError, NotFoundAtProvider, ProviderError, UnexpectedResponse
+from tuneloop.errors import NotFoundAtProvider, ProviderError, TrainerRetired, UnexpectedResponse
 from tuneloop.http.transport import Transport
 from tuneloop.providers.fal.storage import file_name_in
 from tuneloop.providers.fal.trainer import Trainer
@@ -45,7 +45,7 @@ class FalPlatform:
         self._cents_per_step: dict[str, float | None] = {}
 
     def check_offered(self, row: Trainer) -> None:
-        """Raise `ConfigurationError` where the platform says that the trainer takes no such request.
+        """Raise `TrainerRetired` where the platform says that the trainer takes no such request.
 
         What it does not tell stops nothing.
         """
@@ -57,14 +57,14 @@ class FalPlatform:
         model = _named(document, "models", row.endpoint)
         status = _at(model, "metadata", "status")
         if isinstance(status, str) and status != "active":
-            raise ConfigurationError(
+            raise TrainerRetired(
                 f"recipe: fal says that {row.endpoint} is {status} and takes no new trainings; choose another "
                 "trainer. Nothing was paid"
             )
         inputs = _inputs(_at(model, "openapi"), row.endpoint)
         missing = [name for name in (row.zip_field, row.steps.wire_name) if inputs and name not in inputs]
         if missing:
-            raise ConfigurationError(
+            raise TrainerRetired(
                 f"recipe: fal's {row.endpoint} has no input {' and '.join(missing)} any more, so that this "
                 "version of Tuneloop cannot train with it; choose another trainer. Nothing was paid"
             )

@@ -16,6 +16,7 @@ from tuneloop.errors import (
     ConfigurationError,
     NotFoundAtProvider,
     RequestRejected,
+    TrainerRetired,
     UnexpectedResponse,
 )
 from tuneloop.http.bodies import MultipartFile, StreamingJsonBody
@@ -99,11 +100,11 @@ class ReplicateProvider(Provider):
         """Make the model that the training becomes a version of, where it is not there; see `Provider.prepare`.
 
         Raises:
-            ConfigurationError: The trainer's version is gone.
+            TrainerRetired: The trainer's version is gone.
         """
         known = _known(recipe)
         if not self._has(f"/v1/models/{known.trained_on}/versions/{known.version}"):
-            raise ConfigurationError(
+            raise TrainerRetired(
                 f"Replicate has no version {known.version[:8]} of {known.trained_on} any more; nothing was paid. "
                 "Use a newer Tuneloop, or another recipe"
             )

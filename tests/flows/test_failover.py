@@ -1,0 +1,94 @@
+"""A trainer that is retired: another run of the deployment trains with the second recipe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Scheduled
+
+from blocks.fal_credentials import FalCredentials
+from tests.contract.conftest import RECIPES
+from tests.flows.bill import Bill
+from tests.flows.runs import here, log_of, look, start, wait_for
+from tests.waiting import wait_until
+from tuneloop.demo.stack import Stack
+from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.ledger.ledger import Ledger
+
+
+@pytest.fixture
+def retired(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
+    """A provider that offers its first trainer no more, with a credentials block `fal-credentials/retired`."""
+    del stack
+    with running_emulator("fal", tmp_path / "fal", progress=Progress.at_once()) as control:
+        control.switch(retired=["fal-ai/flux-lora-fast-training"])
+        FalCredentials(api_key=control.api_key, base_url=control.url).save("retired", overwrite=True)
+        yield control
+
+
+@pytest.fixture
+def careful(wish: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of a run at that provider, with the usual one as its fallback."""
+    first = {"trainer": "fal-flux-lora", **RECIPES["fal-flux-lora"]}
+    fallback = {"recipe": wish["recipe"]}
+    return {**wish, "recipe": first, "credentials": "fal-credentials/retired", "fallback": fallback}
+
+
+def runs_of(model: str) -> list[UUID]:
+    """The runs of a model, the newest first."""
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=200)
+    return [run.id for run in found if run.parameters.get("model") == model]
+
+
+def test_second_trainer_is_paid_once_in_place_of_a_retired_one_and_the_report_says_why(
+    careful: dict[str, Any], retired: EmulatorControl, bill: Bill, ledger: Ledger
+) -> None:
+    model = careful["model"]
+    first = start(careful)
+    told = wait_for(first, "Completed").message or ""
+    assert "trains with flux-lora by segmind-credentials/default, because fal-flux-lora at fal.retired is" in told
+    (second,) = set(runs_of(model)) - {first}
+    assert str(second) in told
+    assert told in log_of(first)
+    assert "Promoted" in (wait_for(second, "Completed").message or "")
+
+    # As if it had been killed once it had started the other one.
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(first, Scheduled(), force=True)
+    wait_until("the first run has ended again", lambda: look(first).is_final(), seen=lambda: look(first))
+    assert look(first).message == told
+    # And in the next night.
+    nightly = start(careful)
+    again = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", wait_for(nightly, "Completed").message or "")
+    assert again is not None
+    assert wait_for(UUID(again[0]), "Cached")
+    assert len(runs_of(model)) == 4
+
+    assert (len(bill.trainings), Bill(retired).trainings, retired.billing()) == (1, [], [])
+    champion = ledger.champion(model)
+    assert champion is not None
+    assert champion.account.provider == "segmind"
+    why = "Trained by flux-lora at segmind.default, because fal-flux-lora at fal.retired is retired"
+    assert why in ledger.store.read(f"models/{model}/reports/latest.html").decode()
+    with get_client(sync_client=True) as client:
+        key = ArtifactFilterKey(any_=[f"report-{model}"])
+        (shown,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
+    assert "is retired" in str(shown.data)
+
+
+def test_run_without_a_deployment_ends_with_the_error_of_its_trainer(
+    careful: dict[str, Any], retired: EmulatorControl, bill: Bill
+) -> None:
+    told = here(careful)
+    assert told.is_failed()
+    assert "takes no new trainings" in (told.message or "")
+    assert (retired.billing(), bill.orders) == ([], [])
