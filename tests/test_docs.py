@@ -135,7 +135,8 @@ def test_example_of_an_evaluation_can_be_used() -> None:
 def test_example_of_a_second_trainer_can_be_used() -> None:
     (block,) = re.findall(r"```yaml\n(fallback:.*?)```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL)
     (sample,) = yaml.safe_load(SAMPLE.read_text())["deployments"]
-    entry = {**sample, "parameters": {**sample["parameters"], **yaml.safe_load(block)}}
+    own = {"store": "local-file-system/tuneloop", **yaml.safe_load(block)}
+    entry = {**sample, "parameters": {**sample["parameters"], **own}}
     accounts = {account for _, account in named_blocks(entry)}
     assert accounts == {"segmind-credentials/default", "fal-credentials/default"}
 
