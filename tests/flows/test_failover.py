@@ -17,10 +17,11 @@ from prefect.states import Scheduled
 from blocks.fal_credentials import FalCredentials
 from tests.contract.conftest import RECIPES
 from tests.flows.bill import Bill
-from tests.flows.runs import here, log_of, look, start, wait_for
+from tests.flows.runs import SUBMIT, here, log_of, look, start, tick, wait_for
+from tests.sensor.aging import age_refusal
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
-from tuneloop.emulator import EmulatorControl, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 
 
@@ -83,6 +84,25 @@ def test_second_trainer_is_paid_once_in_place_of_a_retired_one_and_the_report_sa
         key = ArtifactFilterKey(any_=[f"report-{model}"])
         (shown,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
     assert "is retired" in str(shown.data)
+
+
+def test_refused_submit_is_waited_for_before_the_second_trainer_is_paid(
+    stack: Stack, wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
+) -> None:
+    emulator.inject(Fault("refuse", SUBMIT, "POST", status=410))
+    other = {"trainer": "qwen-lora", **RECIPES["qwen-lora"]}
+    first = start({**wish, "fallback": {"recipe": other}})
+    assert "before the fallback is used" in (wait_for(first, "Suspended").message or "")
+    assert bill.trainings == []
+    work = ledger.run(str(first))
+    assert work is not None
+    age_refusal(ledger, work)
+    tick(stack.store_slug)
+    assert "trains with qwen-lora" in (wait_for(first, "Completed").message or "")
+    (second,) = set(runs_of(wish["model"])) - {first}
+    wait_for(second, "Completed")
+    assert len(bill.trainings) == 1
+    assert not ledger.is_marked(work)
 
 
 def test_run_without_a_deployment_ends_with_the_error_of_its_trainer(
