@@ -154,6 +154,7 @@ def test_command_shows_every_price_and_refuses_what_exceeds_the_budget_before_an
 
 
 @pytest.mark.usefixtures("alone")
+@pytest.mark.long  # a whole comparison; the first one here is run with every change
 def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and_a_command_promotes(
     stack: Stack,
     comparison: dict[str, Any],
@@ -185,6 +186,7 @@ def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and
     assert len(bill.trainings) == 2
 
 
+@pytest.mark.long  # a whole comparison; the first one here is run with every change
 def test_cancelled_comparison_collects_what_was_paid_and_ranks_nothing(
     stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, emulator: EmulatorControl
 ) -> None:

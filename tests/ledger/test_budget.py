@@ -219,7 +219,7 @@ def test_sixty_four_racing_runs_against_a_budget_for_three_pay_exactly_three(
         order = SubmitRequest(mine, recipe, uploaded, THREE_A_DAY)
         client = SegmindProvider(emulator.api_key, base_url=emulator.url)
         start.wait()
-        for _ in range(20):
+        for _ in range(200):
             try:
                 submit_training(client, TrainingLog(ledger, mine.key, 1), order)
             except ProviderUnavailable:

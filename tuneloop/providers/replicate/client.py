@@ -31,7 +31,7 @@ from tuneloop.providers.replicate.errors import map_error
 from tuneloop.providers.replicate.jobs import Listed, status_of
 from tuneloop.providers.replicate.recipes import ReplicateRecipe
 from tuneloop.providers.replicate.render import ReplicateInference
-from tuneloop.providers.replicate.webhook import WebhookSignatures
+from tuneloop.providers.replicate.signature import WebhookSignatures
 from tuneloop.providers.response_fields import RowUnreadable, accepted_id, required_text, text_of
 from tuneloop.providers.upload import repeated
 from tuneloop.schemas.dataset import DatasetManifest
