@@ -86,6 +86,8 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
     me = Newcomer(installed, tmp_path)
     copy_samples(tmp_path / "pictures")
     answers = (
+        "--trainer",
+        "flux-lora",
         "--images",
         "pictures",
         "--trigger-word",
@@ -95,7 +97,8 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
         "--schedule",
         "never",
     )
-    me.tuneloop("init", "robots", "--yes", *answers, place=tmp_path, TUNELOOP_API_KEY=emulator.api_key)
+    said = me.tuneloop("init", "robots", "--yes", *answers, place=tmp_path, TUNELOOP_API_KEY=emulator.api_key)
+    assert "segmind takes no new trainings (its documentation calls fine-tuning deprecated" in said
     flow = me.project / "flows" / "retrain_model.py"
     begin = "    ctx = open_context("
     flow.write_text(flow.read_text().replace(begin, ADDED_STEP + begin))

@@ -17,7 +17,8 @@ from tuneloop.project.answers import SCHEDULES, Answers, checked, model_file, mo
 from tuneloop.project.files import RECORD, add_line, check_free, copy_shipped, renew
 from tuneloop.project.home import HOME, Account, keep_account
 from tuneloop.project.layer import OPERATOR_FILE
-from tuneloop.providers.registry import TRAINERS, recipe_type, row_of
+from tuneloop.providers.registry import PROVIDERS, TRAINERS, recipe_type, row_of
+from tuneloop.schemas.recipe_fields import trainer_of
 from tuneloop.settings import Settings
 
 _IMAGES = "images"
@@ -53,7 +54,10 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
             f"{folder} is a project already; `tuneloop init {folder} --renew` brings its flows to this version"
         )
     check_free(folder)
-    trainer = _answer("Trainer", given.trainer, next(iter(TRAINERS)), ask=ask, choices=[*TRAINERS])
+    usual = next(
+        trainer_of(recipe) for row in PROVIDERS if row.client.capabilities.is_open for recipe in row.recipes
+    )
+    trainer = _answer("Trainer", given.trainer, usual, ask=ask, choices=[*TRAINERS])
     provider = row_of(recipe_type(None, trainer).provider)
     images = _answer("Folder or address of the images", given.images, str(folder / _IMAGES), ask=ask)
     word = _answer("Trigger word, which stands for the subject", given.trigger_word, "TOK", ask=ask)
@@ -73,6 +77,8 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
     add_line(folder / ".gitignore", f"{HOME}/")
     copy_shipped(folder)
     say(f"Made {folder / file}, the flows, the blocks and {OPERATOR_FILE}.")
+    if not (known := provider.client.capabilities).is_open:
+        say(f"{provider.name} takes no new trainings ({known.takes_trainings.partition(': ')[2]}).")
     _save_blocks(folder)
     _say_next(folder, model, answers.images)
 

@@ -61,7 +61,12 @@ class Capabilities(FrozenModel):
     webhook: bool
     """The provider can tell of changes by itself."""
     takes_trainings: str
-    """What the provider's own notices say about new trainings."""
+    """Whether it takes new trainings: `yes` or `no`, and what its own notices say about that."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes new trainings, by its own notices."""
+        return self.takes_trainings.startswith("yes")
 
 
 class OutgoingFile(Protocol):
