@@ -20,6 +20,8 @@ from tuneloop.evaluation.metrics.training_set import analyze_dataset
 from tuneloop.evaluation.render import blank_reason
 from tuneloop.schemas.evaluation import GateResult
 
+pytestmark = pytest.mark.long  # it draws hundreds of images
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_dataset_is_the_same_each_time_and_another_lot_is_another_one(kind: str, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.schemas.records import Submitted
 from tuneloop.schemas.training import job_name
 
+pytestmark = pytest.mark.long  # whole comparisons
+
 TRAINERS = ("flux-lora", "bfl-finetune")
 BFL_SUBMIT = "/v1/finetune"
 
@@ -154,7 +156,6 @@ def test_command_shows_every_price_and_refuses_what_exceeds_the_budget_before_an
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.long  # a whole comparison; the first one here is run with every change
 def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and_a_command_promotes(
     stack: Stack,
     comparison: dict[str, Any],
@@ -186,7 +187,6 @@ def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and
     assert len(bill.trainings) == 2
 
 
-@pytest.mark.long  # a whole comparison; the first one here is run with every change
 def test_cancelled_comparison_collects_what_was_paid_and_ranks_nothing(
     stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, emulator: EmulatorControl
 ) -> None:

@@ -86,6 +86,7 @@ def test_second_trainer_is_paid_once_in_place_of_a_retired_one_and_the_report_sa
     assert "is retired" in str(shown.data)
 
 
+@pytest.mark.long  # it waits out a refusal in a real run
 def test_refused_submit_is_waited_for_before_the_second_trainer_is_paid(
     stack: Stack, wish: dict[str, Any], emulator: EmulatorControl, bill: Bill, ledger: Ledger
 ) -> None:

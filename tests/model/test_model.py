@@ -18,7 +18,12 @@ def search_any(world: World[Any]) -> Finding:
     return search(world)
 
 
-@pytest.mark.parametrize("name", SMALL)
+LARGEST = {"two runs", "failed job and two processes"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LARGEST else name for name in SMALL]
+)
 def test_with_every_rule_nothing_goes_wrong_and_everything_ends(name: str) -> None:
     finding = search_any(SMALL[name])
     assert finding.wrong is None, str(finding)

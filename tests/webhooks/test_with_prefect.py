@@ -37,6 +37,8 @@ from tuneloop.local_server.processes import clean_environment, free_port, respon
 from tuneloop.orchestration.stores import init_store
 from tuneloop.orchestration.webhooks import request_sensor_run, webhook_accounts
 
+pytestmark = pytest.mark.long  # an installation of its own
+
 PUBLIC = "https://hooks.example.com"
 SERVE = (
     "import sys; from tuneloop.orchestration.webhooks import serve_webhooks as s; s({!r}, {!r}, '127.0.0.1', {})"
