@@ -81,6 +81,7 @@ def saying(evidence: DecisionReport, text: str) -> DecisionReport:
     )
 
 
+@pytest.mark.long  # it draws 48 large images
 def test_page_of_24_pairs_stays_below_two_megabytes(tmp_path: Path) -> None:
     copy_samples(tmp_path / "samples")
     world = World.made(tmp_path / "world", tmp_path / "samples", side_px=512)

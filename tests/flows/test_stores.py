@@ -149,6 +149,7 @@ def test_store_that_nobody_has_made_known_stops_a_run(shop: Shop, bill: Bill, tm
     assert bill.paths == []
 
 
+@pytest.mark.long  # a second Prefect server
 def test_second_prefect_server_acts_on_nothing_until_a_person_moves_the_store(
     shop: Shop, emulator: EmulatorControl, bill: Bill, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorContr
 
 @pytest.mark.parametrize("downloads", ["by range", "whole"])
 @pytest.mark.parametrize("kind", ["local_store", "s3_store"])
+@pytest.mark.long  # large files, in processes of their own
 def test_memory_does_not_grow_with_the_weights(
     emulator: EmulatorControl, s3_endpoint: str, bucket: str, tmp_path: Path, kind: str, downloads: str
 ) -> None:
