@@ -36,6 +36,8 @@ from tuneloop.orchestration.blocks import open_provider, open_store
 from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 
+pytestmark = pytest.mark.long  # whole stories of a model, on S3
+
 BFL = "bfl-credentials/on-s3"
 LINK = re.compile(r"(?<=(?:Page|port): )http://\S+")
 """To a page: signed, for whoever reads the terminal."""

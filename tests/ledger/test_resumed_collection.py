@@ -168,6 +168,7 @@ print(collect_weights(SegmindProvider(key, base_url=url), training, tell).sha256
 
 
 @pytest.mark.parametrize("kind", ["s3", "folder"])
+@pytest.mark.long  # many processes, each killed in its turn
 def test_killed_processes_lose_no_part_that_was_finished(
     process: Start,
     trained: RunRecord,
