@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes --no-deps
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test bench-sensor bench-data bench-gate bench-payments check format lock browser screenshots clean
+.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test test-scale bench-sensor bench-data bench-gate bench-payments check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -83,6 +83,9 @@ test-clip: .venv-clip/.ready ## Test the scores with a CLIP model, beside a torc
 crash-test: setup ## Kill the pipeline and spoil its world at points of I/O, and judge the bills (ARGS="--full --json out.json")
 	@$(BIN)/python -m tests.crash $(ARGS)
 
+test-scale: setup ## Retrain much at once on PostgreSQL and Redis with two workers, kill them, and judge the bills (ARGS="--json out.json")
+	@$(BIN)/python -m tests.scale $(ARGS)
+
 bench-sensor: setup ## Measure a tick of the sensor beside a polling task per job (ARGS="--json out.json")
 	@$(BIN)/python -m benchmarks.sensor $(ARGS)
 
@@ -108,7 +111,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-header --no-annotate
 
 lock: setup ## Renew constraints.txt, constraints-dev.txt and constraints-clip.txt
-	@$(LOCK) --group build pyproject.toml -o constraints.txt
+	@$(LOCK) --group build --extra team pyproject.toml -o constraints.txt
 	@$(LOCK) --group dev --constraint constraints.txt \
 		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) pyproject.toml -o constraints-dev.txt
 	@echo 'open-clip-torch>=3,<4' | $(LOCK) --override .ci/without-torch.txt \
