@@ -67,6 +67,10 @@ class Processes:
         assert self._watcher.stdin is not None  # noqa: S101 - it was opened as a pipe
         print(pid, file=self._watcher.stdin, flush=True)
 
+    def has_ended(self, name: str) -> bool:
+        """Return True if a program has ended by itself."""
+        return self._started[name].poll() is not None
+
     def check(self, *, except_for: str = "") -> None:
         """Raise `ProgramFailed`, with the last lines of its output, where a program has ended by itself.
 
