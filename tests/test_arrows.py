@@ -42,8 +42,8 @@ ROOMS: dict[str, set[str]] = {
     "emulator": set(),
     "local_server": {"orchestration", "project"},
     "demo": {
-        "datasets", "emulator", "ledger", "local_server", "orchestration", "project", "providers", "schemas",
-        "storage",
+        "datasets", "emulator", "http", "ledger", "local_server", "orchestration", "project", "providers",
+        "schemas", "storage",
     },
     "cli": {
         "datasets", "demo", "emulator", "evaluation", "http", "ledger", "local_server", "operations",

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     """Seconds between polls of a training, where a run waits in its own process."""
     allow_private_addresses: bool = False
     """Whether a dataset's address may lead into a private network or to the machine itself."""
+    allow_plain_http: bool = False
+    """Whether a store on S3 and the Prefect server may be at an `http://` address of another machine."""
     clip_model: str | None = None
     """The CLIP model that scores images; without it there are no CLIP scores."""
     s3_request_log: Path | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuneloop.cli.terminal import tell
-from tuneloop.errors import ConfigurationError
+from tuneloop.http.addresses import check_webhook_address, validated
 from tuneloop.orchestration.webhooks import webhook_accounts
 from tuneloop.providers.registry import row_of
 from tuneloop.webhooks.receiver import PAUSE_S
@@ -15,8 +15,7 @@ def show_addresses(credentials: list[str], public_url: str, *, as_json: bool) ->
     Raises:
         ConfigurationError: A block or the address is wrong.
     """
-    if not public_url.startswith(("https://", "http://")):
-        raise ConfigurationError(f"--public-url must start with https:// or http://, not {public_url[:20]!r}")
+    public_url = validated(check_webhook_address, public_url, "--public-url")
     lines, document = [], []
     for account in webhook_accounts(credentials):
         address = account.url(public_url)
@@ -31,7 +30,7 @@ def show_addresses(credentials: list[str], public_url: str, *, as_json: bool) ->
     )
     if not public_url.startswith("https://"):
         lines.append(
-            f"{public_url} cannot be reached from outside or is not encrypted: name the https address that "
-            "providers reach with --public-url."
+            f"{public_url} cannot be reached from outside: name the https address that providers reach with "
+            "--public-url."
         )
     tell(document, *lines, as_json=as_json)

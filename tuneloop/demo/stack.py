@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from tuneloop.emulator import EmulatorControl
 from tuneloop.errors import ConfigurationError
+from tuneloop.http.addresses import check_encrypted
 from tuneloop.local_server.processes import Processes, clean_environment, free_port, responds
 from tuneloop.local_server.programs import (
     environment_of,
@@ -200,6 +201,7 @@ def s3_block(settings: Settings, folder: str) -> S3Bucket:
         region_name="us-east-1",
         aws_client_parameters={"endpoint_url": endpoint},
     )
+    check_encrypted(endpoint, "the S3 server", "images, weights and signed addresses")
     client = credentials.get_boto3_session().client("s3", endpoint_url=endpoint, config=client_config())
     with s3_errors(f"s3://{bucket}", endpoint):
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tuneloop.errors import ConfigurationError, DatasetError
+from tuneloop.settings import Settings
 
 _HOST_NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _NAT64 = ip_network("64:ff9b::/96")
@@ -35,6 +36,46 @@ def check_api_address(value: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"over http:// anyone between here and {host} can read the API key; write https://{host}")
     return value.rstrip("/")
+
+
+def check_webhook_address(value: str) -> str:
+    """Return an address at which providers call, without a trailing slash: https, or http on this machine.
+
+    Raises:
+        ValueError: It cannot be one; the message never shows its path, which is a secret.
+    """
+    try:
+        parts = urlsplit(value.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("the address is malformed; write it like https://hooks.example.com") from None
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ValueError("the address must start with https:// and name a host, like https://hooks.example.com")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(
+            f"over http:// anyone between a provider and {host} can read the secret path; write https://{host}"
+        )
+    return value.strip().rstrip("/")
+
+
+def check_encrypted(address: str, what: str, shown: str) -> None:
+    """Refuse an address that is reached over http:// beyond this machine.
+
+    Args:
+        address: A whole one, or empty.
+        what: Whose address it is.
+        shown: What would cross the network readable.
+
+    Raises:
+        ConfigurationError: It is not encrypted, and `TUNELOOP_ALLOW_PLAIN_HTTP` does not allow that.
+    """
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not is_loopback(host) and not Settings().allow_plain_http:
+        raise ConfigurationError(
+            f"{what} is at http://{host}, so anyone between here and there can read {shown}: use https://, or set "
+            "TUNELOOP_ALLOW_PLAIN_HTTP=true here if only you can read that network"
+        )
 
 
 def validated(check: Callable[[str], str], value: str, what: str) -> str:

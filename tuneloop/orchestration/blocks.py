@@ -16,8 +16,10 @@ from prefect_aws.s3 import S3Bucket
 from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError
+from tuneloop.http.addresses import check_encrypted
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.orchestration.credentials import ProviderCredentials
+from tuneloop.orchestration.server_address import server_url
 from tuneloop.orchestration.store_checks import check_driver, check_identity
 from tuneloop.project.layer import BLOCKS, import_from_project
 from tuneloop.providers.base import Provider
@@ -136,6 +138,7 @@ def _load(slug: str, expected: str) -> Block:
     kind, _, name = slug.partition("/")
     if not kind or not name:
         raise ConfigurationError(f"{slug!r} is not a block slug; pass {expected}")
+    check_encrypted(server_url() or "", "the Prefect server", "the keys in its blocks")
     try:
         return Block.load(slug, _sync=True)  # type: ignore[call-arg, return-value]
     except RuntimeError as error:

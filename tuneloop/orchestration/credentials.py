@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.http.addresses import check_api_address, check_host_name, check_key
+from tuneloop.http.addresses import check_api_address, check_host_name, check_key, check_webhook_address
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
 from tuneloop.providers import registry as _registry  # noqa: F401 - keys of every provider are redacted from here on
 from tuneloop.providers.base import Provider
@@ -159,10 +159,9 @@ class AnnouncedWebhook(BaseModel):
     @field_validator("webhook_url")
     @classmethod
     def _can_be_called(cls, value: SecretStr | None) -> SecretStr | None:
-        address = value.get_secret_value() if value else None
-        if address is not None and not address.startswith(("https://", "http://")):
-            raise ValueError("webhook_url must start with https:// or http://")
-        return SecretStr(address.rstrip("/")) if address else None
+        # A form sends an empty field as an empty text.
+        address = value.get_secret_value() if value else ""
+        return SecretStr(check_webhook_address(address)) if address else None
 
     def signing_secret(self) -> str | None:
         return self.webhook_secret.get_secret_value() if self.webhook_secret else None

@@ -18,6 +18,7 @@ from botocore.response import StreamingBody
 
 from tuneloop.clock import now, offset_s
 from tuneloop.errors import ConfigurationError, ObjectNotFound
+from tuneloop.http.addresses import check_encrypted
 from tuneloop.storage.base import Store, checked_marker, checked_name, checked_page, checked_prefix, is_name
 from tuneloop.storage.s3_errors import checked_object, list_pages, s3_errors
 from tuneloop.storage.s3_logs import guard_s3_logs
@@ -68,6 +69,8 @@ class S3Store(Store):
             raise ConfigurationError(
                 f"{prefix!r} cannot be the prefix of a store: use A-Z a-z 0-9 . _ - with / between parts."
             )
+        endpoint = client.meta.endpoint_url
+        check_encrypted(endpoint, f"the store s3://{bucket}", "images, weights and signed addresses")
         self.client = client
         """Datasets in other buckets of the server are read with it too."""
         self._bucket = bucket

@@ -17,6 +17,7 @@ from tuneloop.datasets.sources import Progress, limits
 from tuneloop.datasets.sources.fetching import RemoteFile, check_files, fetch_all
 from tuneloop.datasets.sources.names import is_system_path
 from tuneloop.errors import DatasetError, DatasetUnavailable
+from tuneloop.http.addresses import check_encrypted
 from tuneloop.storage.s3 import client_config
 from tuneloop.storage.s3_errors import NO_CREDENTIALS, NO_RESPONSE, UNREADABLE, checked_object, list_pages
 
@@ -71,9 +72,11 @@ def parse_s3_uri(address: str) -> S3Location:
 def default_client(bucket: str) -> S3Client:
     """A client with the credentials that boto3 finds by itself. Raises `DatasetError` where it cannot be made."""
     try:
-        return boto3.client("s3", config=client_config())
+        client = boto3.client("s3", config=client_config())
+        check_encrypted(client.meta.endpoint_url, "the S3 server", "the images")
     except (BotoCoreError, ValueError) as error:
         raise DatasetError(f"s3://{bucket}: {error}; correct the S3 settings of the worker") from error
+    return client
 
 
 def fetch_from_s3(place: S3Location, client: S3Client, folder: Path, on_progress: Progress | None = None) -> Path:
