@@ -110,9 +110,11 @@ format: setup ## Format the code
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	--no-emit-index-url --no-header --no-annotate
 
-lock: setup ## Renew constraints.txt, constraints-dev.txt and constraints-clip.txt
+lock: setup ## Renew constraints.txt, constraints-kubernetes.txt, constraints-dev.txt and constraints-clip.txt
 	@$(LOCK) --group build --extra team pyproject.toml -o constraints.txt
-	@$(LOCK) --group dev --constraint constraints.txt \
+	@$(LOCK) --extra kubernetes --constraint constraints.txt \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) pyproject.toml -o constraints-kubernetes.txt
+	@$(LOCK) --group dev --constraint constraints.txt --constraint constraints-kubernetes.txt \
 		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' constraints.txt) pyproject.toml -o constraints-dev.txt
 	@echo 'open-clip-torch>=3,<4' | $(LOCK) --override .ci/without-torch.txt \
 		--constraint constraints.txt --constraint constraints-dev.txt \

@@ -17,7 +17,8 @@ import tuneloop
 
 ROOT = Path(__file__).parent.parent
 RUNTIME, DEVELOPMENT, CLIP = "constraints.txt", "constraints-dev.txt", "constraints-clip.txt"
-LOCKS = [RUNTIME, DEVELOPMENT, CLIP, "constraints-prefect38.txt"]
+KUBERNETES = "constraints-kubernetes.txt"
+LOCKS = [RUNTIME, DEVELOPMENT, CLIP, KUBERNETES, "constraints-prefect38.txt"]
 _PINNED = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", re.MULTILINE)
 
 
@@ -50,9 +51,12 @@ def test_lock_holds_versions_with_hashes_and_no_address(file: str) -> None:
 
 
 def test_locks_agree_and_none_names_torch() -> None:
-    assert not pins(RUNTIME).keys() & pins(DEVELOPMENT).keys()
+    assert not pins(RUNTIME).keys() & (pins(DEVELOPMENT).keys() | pins(KUBERNETES).keys())
     locked = pins(RUNTIME) | pins(DEVELOPMENT)
-    assert {name: version for name, version in pins(CLIP).items() if locked.get(name, version) != version} == {}
+    for extra in (CLIP, KUBERNETES):
+        assert {
+            name: version for name, version in pins(extra).items() if locked.get(name, version) != version
+        } == {}
     assert not (locked.keys() | pins(CLIP).keys()) & {"torch", "torchvision", "setuptools"}
 
 
@@ -99,7 +103,9 @@ def test_package_has_one_version_and_says_what_it_needs() -> None:
     assert version("tuneloop") == tuneloop.__version__
     wanted = requires("tuneloop") or []
     assert not [
-        item for item in wanted if "extra ==" in item and not re.search(r"extra == .(clip|hub|team)", item)
+        item
+        for item in wanted
+        if "extra ==" in item and not re.search(r"extra == .(clip|hub|kubernetes|team)", item)
     ]
 
 

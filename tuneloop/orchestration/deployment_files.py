@@ -41,6 +41,8 @@ _DEPLOYMENT_KEYS = {
 _SCHEDULE_KEYS = {"cron", "interval", "rrule", "timezone", "slug", "active", "parameters", "day_or", "anchor_date"}
 _SET_BY_DEPLOY = {"TUNELOOP_STORE"}
 """Variables that `tuneloop deploy` fills in where nobody has set them."""
+_OTHERS = {"compose.yaml"}
+"""Files beside the models' that are not Prefect's."""
 _VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
 
 
@@ -51,7 +53,7 @@ def deployment_files(project: Path) -> list[Path]:
         raise ConfigurationError(
             f"there is no {OPERATOR_FILE} here; run this in a project, or make one with `tuneloop init`"
         )
-    return [operator, *sorted((project / MODEL_FILES).glob("*.yaml"))]
+    return [operator, *sorted(file for file in (project / MODEL_FILES).glob("*.yaml") if file.name not in _OTHERS)]
 
 
 def check_file(path: Path) -> list[str]:
