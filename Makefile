@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCKED := $(INSTALL) --require-hashes --no-deps
 EDITABLE := $(INSTALL) --no-deps --no-build-isolation -e .
 
-.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test test-scale bench-sensor bench-data bench-gate bench-payments check format lock browser screenshots clean
+.PHONY: help install setup demo test test-all test-prefect38 test-clip test-live crash-test test-scale bench-sensor bench-night bench-data bench-gate bench-payments check format lock browser screenshots clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -88,6 +88,9 @@ test-scale: setup ## Retrain much at once on PostgreSQL and Redis with two worke
 
 bench-sensor: setup ## Measure a tick of the sensor beside a polling task per job (ARGS="--json out.json")
 	@$(BIN)/python -m benchmarks.sensor $(ARGS)
+
+bench-night: setup ## Measure a run with nothing to do and an idle tick beside an empty flow (ARGS="--json out.json")
+	@$(BIN)/python -m benchmarks.night $(ARGS)
 
 bench-data: setup ## Measure zip, upload, image check and download beside other tools (ARGS="--full --json out.json")
 	@$(BIN)/python -m benchmarks.data $(ARGS)

@@ -61,14 +61,18 @@ def make_store(store: Store) -> None:
 
 def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunRecord:
     """Write what a run leaves that has read, trained, judged and promoted a dataset."""
-    request, ctx = request_for(dataset), context_for(store)
-    rule = CaptionRule(trigger_word="TOK", instance_prompt=None, provider_captions=False)
-    state = state_of(dataset, client_for)
+    return judge(context_for(store), request_for(dataset), client_for)
+
+
+def judge(ctx: RunContext, request: RunRequest, client_for: Callable[[str], S3Client]) -> RunRecord:
+    """The same for what a request asks for, in an opened store."""
+    rule = CaptionRule(trigger_word=request.recipe.trigger, instance_prompt=None, provider_captions=False)
+    state = state_of(request.dataset, client_for)
     assert state is not None  # noqa: S101 - its files are old enough
-    with open_source(dataset, client_for=client_for) as source:
+    with open_source(request.dataset, client_for=client_for) as source:
         manifest = preflight(source.folder, rule, NO_LIMITS).require_manifest()
     save_scan_record(
-        store,
+        ctx.store,
         scan_record_name(state, request.recipe),
         ScanRecord(digest=manifest.digest, images=len(manifest.items), findings=()),
     )

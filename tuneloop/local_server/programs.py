@@ -50,9 +50,9 @@ def start_server(processes: Processes, server_url: str, python: str = sys.execut
     processes.wait_until("server", lambda: responds(f"{server_url}/api/health"))
 
 
-def start_worker(processes: Processes, name: str) -> None:
-    """Start a worker that runs the flows."""
-    processes.start(
+def start_worker(processes: Processes, name: str) -> int:
+    """Start a worker that runs the flows. Returns its process id."""
+    return processes.start(
         "worker", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", name
     )
 
