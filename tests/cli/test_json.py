@@ -18,6 +18,7 @@ from tuneloop.storage.local import LocalDirectory
 TELL_NOTHING_AT_THEIR_END = {"emulator", "init", "up"}
 """They ask questions, or run until they are interrupted."""
 WRITES_A_FILE = "demo"
+HAS_ITS_OWN_FORMAT = "metrics"
 
 
 def commands() -> dict[str, dict[str, bool]]:
@@ -35,7 +36,7 @@ def commands() -> dict[str, dict[str, bool]]:
 
 def test_every_command_that_tells_something_has_the_flag() -> None:
     for name, options in commands().items():
-        if name not in {*TELL_NOTHING_AT_THEIR_END, WRITES_A_FILE}:
+        if name not in {*TELL_NOTHING_AT_THEIR_END, WRITES_A_FILE, HAS_ITS_OWN_FORMAT}:
             assert options.get("--json") is True, name
 
 

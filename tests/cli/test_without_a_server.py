@@ -17,6 +17,7 @@ NEEDING_PREFECT = {
     "webhooks --print-urls": ["webhooks", "--print-urls"],
     "plan": ["plan", "model.yaml"],
     "status": ["status"],
+    "metrics": ["metrics"],
     "adopt": ["adopt", "robot", "--job-id", "3"],
     "models": ["models"],
     "rollback": ["rollback", "robot", "--version", "1", "--reason", "worse"],
@@ -30,7 +31,7 @@ NEEDING_PREFECT = {
     "store move": ["store", "move", "s3-bucket/x"],
 }
 NEEDING_NONE = {"check", "demo", "emulator", "init", "up"}
-CAN_DO_WITHOUT = {"models", "pull", "reports", "status"}
+CAN_DO_WITHOUT = {"metrics", "models", "pull", "reports", "status"}
 
 
 @pytest.mark.parametrize("command", NEEDING_PREFECT)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from tuneloop import __version__
-from tuneloop.cli import models, project, stores
+from tuneloop.cli import metrics, models, project, stores
 from tuneloop.cli.exit_codes import USAGE, exit_code_of
 from tuneloop.cli.options import (
     BY_ADDRESS,
@@ -253,6 +253,7 @@ def adopt(  # noqa: PLR0913 - what a fine-tune needs that nobody here has made
 
 app.add_typer(project.app)
 app.add_typer(models.app)
+app.add_typer(metrics.app)
 app.add_typer(stores.app, name="store", rich_help_panel=SERVE)
 
 

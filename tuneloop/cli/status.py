@@ -33,7 +33,7 @@ def show_status(store: str, credentials: list[str], *, as_json: bool) -> int:
         print_text(console, shown(str(error), "red"))
         return exit_code_of(error) or REFUSED
     status = StoreStatus(ledger, store)
-    _query_prefect(status)
+    ask_prefect(status)
     accounts = [AccountStatus(ledger, slug) for slug in credentials or all_credentials()]
     problems, notes = shared_labels()
     status.show(console)
@@ -54,7 +54,7 @@ def missing_for_the_sensor() -> list[str]:
         return sensor_problems(client, Settings().store, now())
 
 
-def _query_prefect(status: StoreStatus) -> None:
+def ask_prefect(status: StoreStatus) -> None:
     """Add the states of runs, and what stands still: the sensor, work pools, runs."""
     at = now()
     with get_client(sync_client=True) as client:

@@ -143,6 +143,7 @@ class AccountMarks:
     """Marks beside the markers of one account, given by its slug."""
 
     def __init__(self, ledger: Ledger, account: str) -> None:
+        self.account = account
         self._store = ledger.store
         self._pauses = f"inflight/{account}/{PAUSES}/"
         self._troubles = f"inflight/{account}/{TROUBLES}/"

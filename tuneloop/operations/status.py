@@ -61,9 +61,14 @@ def _open_training(ledger: Ledger, marker: Marker) -> OpenTraining | None:
         state, since, note = _status_of(ledger, run)
     except TuneloopError as error:
         state, note = "unreadable", str(error)
-    job, account, flow_run, _ = marker
     return OpenTraining(
-        model=model, job=job, account=account, state=state, since=since, flow_run=flow_run, note=note
+        model=model,
+        job=marker.job,
+        account=marker.account,
+        state=state,
+        since=since,
+        flow_run=marker.flow_run,
+        note=note,
     )
 
 
@@ -123,8 +128,8 @@ def duplicate_jobs(ledger: Ledger) -> list[DuplicateJobRecord]:
 
 def store_problems(ledger: Ledger) -> Iterator[str]:
     """What the sensor could not make out, and files of strangers beside its own."""
-    for account in sorted({name.split("/")[1] for name in ledger.store.names("inflight/")}):
-        marks = AccountMarks(ledger, account)
+    for marks in _marks(ledger):
+        account = marks.account
         for what, since in marks.troubles().items():
             if what != UNREACHED:
                 yield f"{what}: its state is unknown since {since:%Y-%m-%d %H:%M} UTC; check the console"
@@ -137,6 +142,17 @@ def store_problems(ledger: Ledger) -> Iterator[str]:
             ledger.read_record(name, DuplicateJobRecord)
         except CorruptRecord as error:
             yield str(error)
+
+
+def unreached_accounts(ledger: Ledger) -> dict[str, datetime]:
+    """Since when an account, by its slug, does not answer the sensor; those that do are not in it."""
+    found = {marks.account: marks.troubles().get(UNREACHED) for marks in _marks(ledger)}
+    return {account: since for account, since in found.items() if since is not None}
+
+
+def _marks(ledger: Ledger) -> list[AccountMarks]:
+    accounts = {name.split("/")[1] for name in ledger.store.names("inflight/")}
+    return [AccountMarks(ledger, account) for account in sorted(accounts)]
 
 
 def lost_weights(ledger: Ledger) -> Iterator[str]:

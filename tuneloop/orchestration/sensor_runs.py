@@ -17,7 +17,7 @@ from prefect.runtime import deployment, flow_run
 from tuneloop.clock import now
 from tuneloop.orchestration.recovery import CONTINUING
 from tuneloop.orchestration.run_queries import find_runs
-from tuneloop.orchestration.suspend import SENSOR_FLOW, active_sensors
+from tuneloop.orchestration.suspend import SENSOR_FLOW, active_sensors, sensors_of
 
 IDLE = "Idle"
 LATE = "Late"
@@ -90,6 +90,17 @@ def sensor_problems(client: SyncPrefectClient, store: str, at: datetime) -> list
     return found
 
 
+def last_tick(client: SyncPrefectClient, store: str) -> datetime | None:
+    """When the last poll of a store was due, by a schedule that may be paused by now; None where none was made."""
+    sensors = sensors_of(client, [store])
+    return _last_due(client, sensors) if sensors else None
+
+
+def _last_due(client: SyncPrefectClient, sensors: list[DeploymentResponse]) -> datetime | None:
+    last = find_runs(client, sensors, 1, types=_TICKED, newest_first=True)
+    return last[0].expected_start_time if last else None
+
+
 def pool_problems(client: SyncPrefectClient, pools: Iterable[str]) -> list[str]:
     """Which work pools start no runs, and why."""
     found = []
@@ -116,8 +127,8 @@ def _overdue(client: SyncPrefectClient, sensors: list[DeploymentResponse], at: d
     times = [run.expected_start_time for run in coming if run.expected_start_time]
     if len(times) <= 1:
         return [f"no run of {name} is scheduled: are the Prefect server's services up?"]
-    last = find_runs(client, sensors, 1, types=_TICKED, newest_first=True)
-    since = last[0].expected_start_time if last else max(filter(None, (item.created for item in sensors)))
+    last = _last_due(client, sensors)
+    since = last or max(filter(None, (item.created for item in sensors)))
     if since is None or at - since <= _MISSED_INTERVALS * max(times[1] - times[0], timedelta(minutes=1)):
         return []
     minutes = (at - since).total_seconds() / 60

@@ -22,7 +22,8 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_entry, model_of
 from tuneloop.schemas.records import Decision, Promotion
-from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.spending import Spending, SpendingLimits
+from tuneloop.schemas.training import Account
 
 _AT_ONCE = 16
 _SIDES_PX = (112, 80, 56)
@@ -92,9 +93,14 @@ def _open_question(
 
 
 def _spending(ledger: Ledger) -> Iterator[ShownSpending]:
-    for account in known_accounts(ledger):
-        spent = Budget(ledger, account, SpendingLimits()).totals()
+    for account, spent in spending_by_account(ledger):
         yield ShownSpending(account=account.slug, trainings=spent.trainings, cents=spent.cents, ends=spent.ends)
+
+
+def spending_by_account(ledger: Ledger) -> Iterator[tuple[Account, Spending]]:
+    """What counts now of every account that has paid for something in a store, without its slots."""
+    for account in known_accounts(ledger):
+        yield account, Budget(ledger, account, SpendingLimits()).totals()
 
 
 def thumbnails(ledger: Ledger, overview: ModelsOverview, known: Mapping[str, str]) -> dict[str, str]:
