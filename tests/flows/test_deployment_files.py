@@ -53,6 +53,16 @@ def test_shipped_files_and_a_copy_of_them_pass(pytestconfig: pytest.Config, tmp_
     assert problems_of(tmp_path) == []
 
 
+def test_compose_file_is_left_alone_and_a_model_called_so_is_not(tmp_path: Path) -> None:
+    (tmp_path / "deployments").mkdir()
+    operator, file = tmp_path / "prefect.yaml", tmp_path / "deployments" / "compose.yaml"
+    operator.write_text("deployments: []\n")
+    file.write_text("name: tuneloop\n\nservices: {}\n")
+    assert deployment_files(tmp_path) == [operator]
+    file.write_text(yaml.safe_dump({"deployments": [GOOD]}))
+    assert deployment_files(tmp_path) == [operator, file]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -41,8 +41,6 @@ _DEPLOYMENT_KEYS = {
 _SCHEDULE_KEYS = {"cron", "interval", "rrule", "timezone", "slug", "active", "parameters", "day_or", "anchor_date"}
 _SET_BY_DEPLOY = {"TUNELOOP_STORE"}
 """Variables that `tuneloop deploy` fills in where nobody has set them."""
-_OTHERS = {"compose.yaml"}
-"""Files beside the models' that are not Prefect's."""
 _VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
 
 
@@ -53,7 +51,12 @@ def deployment_files(project: Path) -> list[Path]:
         raise ConfigurationError(
             f"there is no {OPERATOR_FILE} here; run this in a project, or make one with `tuneloop init`"
         )
-    return [operator, *sorted(file for file in (project / MODEL_FILES).glob("*.yaml") if file.name not in _OTHERS)]
+    return [operator, *sorted(file for file in (project / MODEL_FILES).glob("*.yaml") if not _is_compose(file))]
+
+
+def _is_compose(file: Path) -> bool:
+    """Whether a file is Docker Compose's, which a checkout has beside those of models."""
+    return file.name == "compose.yaml" and re.search(rb"^services:", file.read_bytes(), re.MULTILINE) is not None
 
 
 def check_file(path: Path) -> list[str]:
