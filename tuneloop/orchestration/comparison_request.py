@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
+from pydantic import Field
 
 from tuneloop.clock import now
 from tuneloop.errors import ConfigurationError
@@ -50,8 +51,11 @@ _Checked = tuple[DatasetManifest, PublicDataset | None]
 class Candidate(TrainerChoice):
     """One trainer of a comparison."""
 
-    settings: RenderSettings = DefaultRender()
-    """How its images are rendered. Left out: by its own service, at the aspect ratio of the comparison."""
+    settings: RenderSettings = Field(
+        default=DefaultRender(),
+        description="How its images are rendered. Left out: by its own service, at the aspect ratio of the "
+        "comparison.",
+    )
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,12 @@ _NAMES_SHOWN = 20
 class TrainerChoice(FrozenModel):
     """A recipe, and the account that pays."""
 
-    recipe: Recipe
-    """The trainer and its settings."""
-    credentials: str | None = None
-    """The account that pays: the slug of its credentials block. Left out: the provider's block `default`."""
+    recipe: Recipe = Field(description="The trainer and its settings.")
+    credentials: str | None = Field(
+        default=None,
+        description="The account that pays: the slug of its credentials block. Left out: the provider's block "
+        "`default`.",
+    )
 
     @property
     def account(self) -> str:
@@ -49,10 +51,16 @@ class TrainerChoice(FrozenModel):
 class Fallback(TrainerChoice):
     """A second trainer, for when the first one is retired, refuses, or is down for too long."""
 
-    after_hours: float = Field(default=24, gt=0, le=720)
-    """How long the first trainer may be down, from the first run that has found it so."""
-    used_because: str | None = None
-    """Why a run uses it already: set by the run that has started that one, and never in a file."""
+    after_hours: float = Field(
+        default=24,
+        gt=0,
+        le=720,
+        description="How long the first trainer may be down, from the first run that has found it so.",
+    )
+    used_because: str | None = Field(
+        default=None,
+        description="Why a run uses it already: set by the run that has started that one, and never in a file.",
+    )
 
 
 @dataclass(frozen=True)

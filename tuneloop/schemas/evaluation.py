@@ -14,25 +14,32 @@ class ScoreWeights(FrozenModel):
 
     model_config = ConfigDict(title="Weights")
 
-    sharpness: float = Field(default=2, ge=0)
-    """Edges as crisp as in the training images."""
-    low_noise: float = Field(default=2, ge=0)
-    """No more grain than the training images."""
-    exposure: float = Field(default=2, ge=0)
-    """Black, white and colors as strong as in the training images."""
-    color_similarity: float = Field(default=1.5, ge=0)
-    """Colors that the training images have."""
-    edge_similarity: float = Field(default=1, ge=0)
-    """Edges that lie where those of training images lie."""
-    hash_similarity: float = Field(default=0.5, ge=0)
-    """Perceptual hash, a fingerprint of what is seen, near that of a training image. Counts little: a copy has
-    the most of it."""
-    diversity: float = Field(default=1, ge=0)
-    """Different seeds give different images."""
-    clip_text: float = Field(default=2, ge=0)
-    """CLIP-T, how well images fit their prompts; only where `TUNELOOP_CLIP_MODEL` names a model."""
-    clip_image: float = Field(default=1, ge=0)
-    """CLIP-I, likeness to the training images; only where `TUNELOOP_CLIP_MODEL` names a model."""
+    sharpness: float = Field(default=2, ge=0, description="Edges as crisp as in the training images.")
+    low_noise: float = Field(default=2, ge=0, description="No more grain than the training images.")
+    exposure: float = Field(
+        default=2, ge=0, description="Black, white and colors as strong as in the training images."
+    )
+    color_similarity: float = Field(default=1.5, ge=0, description="Colors that the training images have.")
+    edge_similarity: float = Field(
+        default=1, ge=0, description="Edges that lie where those of training images lie."
+    )
+    hash_similarity: float = Field(
+        default=0.5,
+        ge=0,
+        description="Perceptual hash, a fingerprint of what is seen, near that of a training image. Counts "
+        "little: a copy has the most of it.",
+    )
+    diversity: float = Field(default=1, ge=0, description="Different seeds give different images.")
+    clip_text: float = Field(
+        default=2,
+        ge=0,
+        description="CLIP-T, how well images fit their prompts; only where `TUNELOOP_CLIP_MODEL` names a model.",
+    )
+    clip_image: float = Field(
+        default=1,
+        ge=0,
+        description="CLIP-I, likeness to the training images; only where `TUNELOOP_CLIP_MODEL` names a model.",
+    )
 
 
 class GatePolicy(FrozenModel):
@@ -44,22 +51,48 @@ class GatePolicy(FrozenModel):
 
     model_config = ConfigDict(title="Gate")
 
-    confidence: float = Field(default=0.95, ge=0.5, lt=1)
-    """Confidence of the intervals. 0.95: two equal models are told apart by chance in fewer than 1 of 20 gates."""
-    margin: float = Field(default=0.01, ge=0, le=1)
-    """Smallest difference of the score that counts. Below about 0.01 nobody sees one."""
-    max_regression: float = Field(default=0.05, ge=0, le=1)
-    """A challenger that surely loses more than this in any single score is not promoted by itself."""
-    undecided: Literal["review", "reject", "promote"] = "review"
-    """What happens where neither is surely better: ask for a review, keep the champion or take the newer one."""
-    max_copies: int = Field(default=0, ge=0)
-    """Images that may be copies of a training image; one more, and the challenger is rejected."""
-    max_unusable: int = Field(default=0, ge=0)
-    """Images that may be blank, refused or missing; one more, and the challenger is rejected."""
-    min_diversity: float = Field(default=0.03, ge=0, le=1)
-    """Mean diversity over seeds below which the challenger is rejected: it draws one image again and again."""
-    weights: ScoreWeights = ScoreWeights()
-    """How much each score counts."""
+    confidence: float = Field(
+        default=0.95,
+        ge=0.5,
+        lt=1,
+        description="Confidence of the intervals. 0.95: two equal models are told apart by chance in fewer than "
+        "1 of 20 gates.",
+    )
+    margin: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Smallest difference of the score that counts. Below about 0.01 nobody sees one.",
+    )
+    max_regression: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="A challenger that surely loses more than this in any single score is not promoted by itself.",
+    )
+    undecided: Literal["review", "reject", "promote"] = Field(
+        default="review",
+        description="What happens where neither is surely better: ask for a review, keep the champion or take "
+        "the newer one.",
+    )
+    max_copies: int = Field(
+        default=0,
+        ge=0,
+        description="Images that may be copies of a training image; one more, and the challenger is rejected.",
+    )
+    max_unusable: int = Field(
+        default=0,
+        ge=0,
+        description="Images that may be blank, refused or missing; one more, and the challenger is rejected.",
+    )
+    min_diversity: float = Field(
+        default=0.03,
+        ge=0,
+        le=1,
+        description="Mean diversity over seeds below which the challenger is rejected: it draws one image again "
+        "and again.",
+    )
+    weights: ScoreWeights = Field(default=ScoreWeights(), description="How much each score counts.")
 
 
 class ScoreDifference(FrozenModel):

@@ -28,15 +28,20 @@ class EvaluationConfig(FrozenModel):
     prompts: Annotated[tuple[str, ...], AfterValidator(_all_different)] = Field(
         default=("a photo of {trigger}", "{trigger} on a beach at sunset", "{trigger} in a city street"),
         min_length=1,
+        description="What to render; {trigger} stands for the recipe's trigger word.",
     )
-    """What to render; {trigger} stands for the recipe's trigger word."""
-    seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(default=(1, 2, 3, 4), min_length=1)
-    """Every prompt is rendered once with each seed. With fewer than about a dozen images a model, only great
-    differences are told apart."""
-    settings: RenderSettings = DefaultRender()
-    """How to render."""
-    gate: GatePolicy = GatePolicy()
-    """When the challenger replaces the champion. Changing it decides again and renders nothing again."""
+    seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(
+        default=(1, 2, 3, 4),
+        min_length=1,
+        description="Every prompt is rendered once with each seed. With fewer than about a dozen images a "
+        "model, only great differences are told apart.",
+    )
+    settings: RenderSettings = Field(default=DefaultRender(), description="How to render.")
+    gate: GatePolicy = Field(
+        default=GatePolicy(),
+        description="When the challenger replaces the champion. Changing it decides again and renders nothing "
+        "again.",
+    )
 
     @model_validator(mode="after")
     def _of_a_size_that_can_be_meant(self) -> EvaluationConfig:
