@@ -24,6 +24,9 @@ _SIGNS_OF_LIFE = {
         "Resuming", "AwaitingRetry", "Cached",
     )
 }  # fmt: skip
+_AFTER_PENDING = _SIGNS_OF_LIFE | {
+    f"prefect.flow-run.{name}" for name in ("Running", "Scheduled", "Late", "AwaitingConcurrencySlot")
+}
 
 
 def create_automations(notify: str | None = None) -> list[str]:
@@ -33,7 +36,8 @@ def create_automations(notify: str | None = None) -> list[str]:
     Raises `ConfigurationError` where there is no such block.
     """
     with get_client(sync_client=True) as client:
-        wanted = [*(notices(_notification_block(client, notify)) if notify else ()), _zombies(), _crashed()]
+        told = notices(_notification_block(client, notify)) if notify else ()
+        wanted = [*told, _zombies(), _unstarted(), _crashed()]
         for automation in wanted:
             _create_or_renew(client, automation)
     return [automation.name for automation in wanted]
@@ -64,6 +68,22 @@ def _zombies() -> AutomationCore:
         ),
         # Never by force: that has turned completed runs into crashed ones.
         actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat for ten minutes.")],
+    )
+
+
+def _unstarted() -> AutomationCore:
+    """A run whose worker or server died just as its process began stays Pending for ever, without a heartbeat."""
+    return AutomationCore(
+        name="tuneloop: mark runs that do not start as crashed",
+        description="Marks a Tuneloop run that stays Pending as Crashed. Made by `tuneloop automations`.",
+        trigger=_of_runs(
+            Posture.Proactive,
+            _AFTER_PENDING,
+            after={"prefect.flow-run.Pending"},
+            for_each={"prefect.resource.id"},
+            within=_ZOMBIE_AFTER,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="Pending for ten minutes.")],
     )
 
 
