@@ -22,7 +22,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.scale.books import Books
-from tests.scale.load import deploy, make_wishes, queue_seconds, submit
+from tests.scale.load import deploy, make_wishes, queue_seconds, state_of, submit
 from tests.scale.session import VICTIMS, Session
 from tests.scale.team import STORE, Team, running_team, running_workers
 from tuneloop.ledger.ledger import Ledger
@@ -67,7 +67,7 @@ def _figures(session: Session, team: Team, books: Books, tell: Any) -> dict[str,
     for line in (item for found in findings.values() for item in found):
         tell(line)
     for item in books.undecided():
-        tell(f"run {item.flow_run} of {item.wish.model} is not decided")
+        tell(f"run {item.flow_run} of {item.wish.model} is not decided: {state_of(item)}")
     waited = sorted(queue_seconds(books.submitted))
     return {
         "submitted": len(books.submitted),

@@ -28,7 +28,8 @@ class Books:
     ledger: Ledger
     emulators: list[EmulatorControl]
     submitted: list[Submitted]
-    _decided: dict[str, RunRecord] = field(default_factory=dict)
+    _runs: dict[str, RunRecord] = field(default_factory=dict)
+    _decided: set[str] = field(default_factory=set)
 
     def paid(self) -> list[BilledEntry]:
         """Every training that the providers charge for."""
@@ -37,15 +38,23 @@ class Books:
 
     def decided(self) -> int:
         """How many of the retrainings were promoted or rejected, and that was carried out."""
+        self._read_runs()
+        # Two lists in place of some requests for each: to look must not be part of the load.
+        folders = {name.rpartition("/")[0] + "/" for name in self.ledger.store.names("models/")}
         registry = Registry(self.ledger)
-        for item in self.submitted:
-            flow_run = str(item.flow_run)
-            if flow_run in self._decided:
-                continue
-            run = self.ledger.run(flow_run)
-            if run is not None and registry.applied_decision(run) is not None:
-                self._decided[flow_run] = run
+        for flow_run in self._runs.keys() - self._decided:
+            run = self._runs[flow_run]
+            if self.ledger.decision_folder(run) in folders and registry.applied_decision(run) is not None:
+                self._decided.add(flow_run)
         return len(self._decided)
+
+    def _read_runs(self) -> None:
+        """Read what the runs work on that have decided it since."""
+        there = {name.removeprefix("runs/").removesuffix(".json") for name in self.ledger.store.names("runs/")}
+        for flow_run in {str(item.flow_run) for item in self.submitted} & there - self._runs.keys():
+            run = self.ledger.run(flow_run)
+            assert run is not None, flow_run
+            self._runs[flow_run] = run
 
     def undecided(self) -> list[Submitted]:
         """The retrainings without a decision, as they were when `decided` was last asked."""
@@ -53,7 +62,7 @@ class Books:
 
     def double_payments(self) -> Iterator[str]:
         """Trainings that were paid more than once, or that nobody has asked for."""
-        wanted = {run.key[:16] for item in self.submitted if (run := self.ledger.run(str(item.flow_run)))}
+        wanted = {run.key[:16] for run in self._runs.values()}
         times = Counter(entry.name.partition("-g")[0] for entry in self.paid())
         for key, number in times.items():
             if key not in wanted:
@@ -62,10 +71,9 @@ class Books:
 
     def lost_weights(self) -> Iterator[str]:
         """Trainings that were paid and whose weights are not in the store, whole."""
-        runs = [self.ledger.run(str(item.flow_run)) for item in self.submitted]
         records = {
             record.name: record
-            for key in {run.key for run in runs if run is not None}
+            for key in {run.key for run in self._runs.values()}
             for record in self.ledger.history(key)
             if isinstance(record, Collected)
         }

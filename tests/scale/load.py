@@ -29,8 +29,18 @@ from tuneloop.project.layer import FLOWS, MODEL_FILES
 from tuneloop.providers.registry import row_of
 from tuneloop.settings import Settings
 
-PATIENCE_S = 100
-"""In place of ten minutes and of half an hour, after which a run without a sign of life is taken for dead."""
+_PATIENCE_S = 100
+_IMPATIENCE = f"""
+from datetime import timedelta
+from tuneloop.orchestration import run_queries
+from tuneloop.providers.base import Provider, SubmitMargins
+from tuneloop.sensor import continuing
+run_queries.NOTIFY_AFTER = run_queries.CONTINUE_AFTER = timedelta(seconds={_PATIENCE_S})
+continuing.PAUSES = (timedelta(seconds=30),) * 6
+Provider.margins = SubmitMargins(arrival_s=10, late_acceptance_s=10, list_lag_s=10, clock_skew_s=10)
+"""
+"""What the project's flows end with. A run without a sign of life is taken for dead after less than two minutes in
+place of half an hour; a submit that was cut off is in doubt for as long, not for twenty minutes: no list lags."""
 _STATE_S = 6.0
 """How long a training stays in each of its states."""
 _IMAGES = 3
@@ -126,17 +136,11 @@ def _entry(wish: Wish, provider: str) -> dict[str, Any]:
 
 
 def _shorten_patience(project: Path) -> None:
-    """Let the project's sensor and its automations wait for minutes where others wait for half an hour."""
-    sensor = project / FLOWS / "watch_trainings.py"
-    for line in (
-        "from datetime import timedelta",
-        "from tuneloop.orchestration import run_queries",
-        f"run_queries.NOTIFY_AFTER = run_queries.CONTINUE_AFTER = timedelta(seconds={PATIENCE_S})",
-        "from tuneloop.sensor import continuing",
-        "continuing.PAUSES = (timedelta(seconds=30),) * 6",
-    ):
-        add_line(sensor, line)
-    automations._ZOMBIE_AFTER = timedelta(seconds=PATIENCE_S)
+    """Let the project's flows and automations wait for minutes where others wait for half an hour."""
+    for flow in ("retrain_model", "continue_training", "watch_trainings"):
+        for line in _IMPATIENCE.strip().splitlines():
+            add_line(project / FLOWS / f"{flow}.py", line)
+    automations._ZOMBIE_AFTER = timedelta(seconds=_PATIENCE_S)
 
 
 def submit(wishes: list[Wish]) -> list[Submitted]:
@@ -168,3 +172,10 @@ def queue_seconds(submitted: list[Submitted]) -> list[float]:
     return [
         (start - item.at).total_seconds() for item in submitted if (start := begun.get(item.flow_run)) is not None
     ]
+
+
+def state_of(item: Submitted) -> str:
+    """How the server has a run."""
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(item.flow_run).state
+    return f"{state.name}, {state.message}" if state else "no state"

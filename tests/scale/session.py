@@ -12,7 +12,7 @@ from tests.scale.team import Team
 VICTIMS = ("worker-1", "server", "services", "redis", "worker-2", "server", "services", "redis")
 _DOWN_S = 5.0
 """How long what was killed stays away: about what a container takes to come back."""
-_PAUSE_S = 1.0
+_PAUSE_S = 2.0
 _TOLD_EVERY_S = 20.0
 
 
