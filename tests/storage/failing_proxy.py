@@ -6,9 +6,9 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ _SAID: dict[str, tuple[int, list[tuple[str, str]], bytes]] = {
 }
 
 
+class Exchange(NamedTuple):
+    """A request and the response to it, both whole."""
+
+    request: bytes
+    response: bytes
+    """Nothing where there was none."""
+
+
 @dataclass
 class Orders:
     """What the proxy does, and what it has seen."""
@@ -44,6 +52,10 @@ class Orders:
     """How far the clock of the server is ahead of the real one."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
+    exchanges: list[Exchange] | None = None
+    """All that was said, where there is a list for it."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """What is handed on in a header in place of a key; the server behind knows no other."""
 
     def failure_of(self, method: str) -> Failure | None:
         """Take the next failure that is ordered for this method."""
@@ -91,6 +103,8 @@ class _Forwarding(BaseHTTPRequestHandler):
         """Hand on one request, or fail as ordered."""
         self.orders.seen.append(f"{self.command} {self.path}")
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._request = f"{self.command} {self.path}\r\n{self.headers}".encode() + body
+        self._note(b"")
         if self.orders.before:
             self.orders.before(self.command, self.path)
         wanted = self.orders.access_key
@@ -107,11 +121,19 @@ class _Forwarding(BaseHTTPRequestHandler):
         if failure in _SAID:
             self._answer(*_SAID[failure])
             return
-        status, headers, answer = self._ask(body)
+        try:
+            status, headers, answer = self._ask(body)
+        except (OSError, HTTPException):
+            self.close_connection = True
+            return
         if failure == "cut the answer":
             self._answer(status, headers, answer[: len(answer) // 2])
         elif failure is None:
             self._answer(status, headers, answer)
+
+    def _note(self, response: bytes) -> None:
+        if self.orders.exchanges is not None:
+            self.orders.exchanges.append(Exchange(self._request, response))
 
     # The names under which http.server looks for methods.
     locals().update(dict.fromkeys(("do_GET", "do_HEAD", "do_PUT", "do_POST", "do_DELETE"), forward))
@@ -121,6 +143,8 @@ class _Forwarding(BaseHTTPRequestHandler):
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             if name.lower() not in {"expect", "connection"}:
+                for ours, theirs in self.orders.keys.items():
+                    value = value.replace(ours, theirs)  # noqa: PLW2901 - the same header
                 connection.putheader(name, value)
         connection.endheaders(body)
         response = connection.getresponse()
@@ -135,5 +159,6 @@ class _Forwarding(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         if "content-length" not in {name.lower() for name, _ in headers}:
             self.send_header("Content-Length", str(len(body)))
+        self._note(f"{status}\r\n{headers}\r\n".encode() + body)
         self.end_headers()
         self.wfile.write(body)

@@ -62,6 +62,8 @@ class Processes:
                 [sys.executable, "-m", "tuneloop.local_server.processes"],
                 stdin=subprocess.PIPE,
                 text=True,
+                # Not ours, which may hold a key.
+                env=self.environment,
                 start_new_session=True,
             )
         assert self._watcher.stdin is not None  # noqa: S101 - it was opened as a pipe
