@@ -122,6 +122,29 @@ def bfl(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
 
 
 @pytest.fixture
+def comparison(wish: dict[str, Any], emulator: EmulatorControl, bfl: EmulatorControl) -> dict[str, Any]:
+    """Parameters of a comparison of two providers' trainers, on accounts whose prices are known."""
+    del bfl
+    spending = SpendingGuard(trainings_per_day=None, dollars_per_training=4, dollars_per_image=0.05)
+    block = SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url, spending=spending)
+    block.save("priced", overwrite=True)
+    other = {"trainer": "bfl-finetune", "mode": "character", "trigger_word": "ROBOX"}
+    return {
+        "name": wish["model"],
+        "model": wish["model"],
+        "dataset": wish["dataset"],
+        "recipes": [
+            {"recipe": wish["recipe"], "credentials": "segmind-credentials/priced"},
+            {"recipe": other, "credentials": "bfl-credentials/elsewhere"},
+        ],
+        "budget": 50,
+        "prompts": ["a photo of {trigger}", "{trigger} on a beach"],
+        "seeds": [1],
+        "gate": {"max_copies": 2},
+    }
+
+
+@pytest.fixture
 def shop(tmp_path: Path, emulator: EmulatorControl, wish: dict[str, Any]) -> Shop:
     """One that was made as it should be, and has trained nothing yet."""
     name = f"shop-{next(_NUMBERS)}"

@@ -11,7 +11,6 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from blocks.segmind_credentials import SegmindCredentials
 from flows.compare_trainers import compare_trainers
 from tests.flows.bill import Bill
 from tests.flows.runs import here, look, process_of, run_of, start, tags_of, tick, wait_for
@@ -24,7 +23,6 @@ from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.schemas.records import Submitted
 from tuneloop.schemas.training import job_name
 
@@ -32,30 +30,7 @@ pytestmark = pytest.mark.long  # whole comparisons
 
 TRAINERS = ("flux-lora", "bfl-finetune")
 BFL_SUBMIT = "/v1/finetune"
-
-
-@pytest.fixture
-def comparison(wish: dict[str, Any], emulator: EmulatorControl, bfl: EmulatorControl) -> dict[str, Any]:
-    """Parameters of a comparison of two providers' trainers, on accounts whose prices are known."""
-    del bfl
-    spending = SpendingGuard(trainings_per_day=None, dollars_per_training=4, dollars_per_image=0.05)
-    SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url, spending=spending).save(
-        "priced", overwrite=True
-    )
-    other = {"trainer": "bfl-finetune", "mode": "character", "trigger_word": "ROBOX"}
-    return {
-        "name": wish["model"],
-        "model": wish["model"],
-        "dataset": wish["dataset"],
-        "recipes": [
-            {"recipe": wish["recipe"], "credentials": "segmind-credentials/priced"},
-            {"recipe": other, "credentials": "bfl-credentials/elsewhere"},
-        ],
-        "budget": 50,
-        "prompts": ["a photo of {trigger}", "{trigger} on a beach"],
-        "seeds": [1],
-        "gate": {"max_copies": 2},
-    }
+BFL_LIST = "/v1/my_finetunes"
 
 
 def file_of(comparison: dict[str, Any], folder: Path) -> Path:
@@ -74,21 +49,25 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     bfl: EmulatorControl,
     tmp_path: Path,
 ) -> None:
-    # The first training goes on and on: the second one is submitted all the same.
+    # The first training goes on and on, and the run dies between the two submits.
     emulator.progress(Progress.after_seconds(3600))
-    bfl.inject(Fault("slow", BFL_SUBMIT, delay_s=300))
+    bfl.inject(Fault("slow", BFL_LIST, delay_s=300))
     paid_elsewhere = Bill(bfl)
     started = tuneloop(stack, "compare", str(file_of(comparison, tmp_path)), "--no-watch", "--json")
     assert started.returncode == 0, started.stderr
     run = UUID(json.loads(started.stdout)["run"])
-    wait_until("the second trainer is being paid", lambda: bool(paid_elsewhere.trainings))
+    wait_until("the second trainer is about to be paid", lambda: BFL_LIST in paid_elsewhere.paths)
     process_of(stack, run).kill()
     wait_for(run, "Crashed")
+    assert (len(bill.trainings), paid_elsewhere.trainings) == (1, [])
     bfl.clear_faults()
-    emulator.progress(Progress.at_once())
 
     wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(run))
     (other,) = continuing(run)
+    # It does not wait for the end of the first training.
+    wait_until("the second trainer is paid", lambda: paid_elsewhere.trainings, seen=lambda: look(other))
+    wait_for(other, "Suspended")
+    emulator.progress(Progress.at_once())
 
     def asks() -> bool:
         tick(stack.store_slug)
@@ -193,6 +172,9 @@ def test_cancelled_comparison_collects_what_was_paid_and_ranks_nothing(
     emulator.progress(Progress.after_seconds(3600))
     run = start(comparison, "compare-trainers/compare")
     wait_for(run, "Suspended")
+    # The other candidate is rendered: until the first one is there, nobody is woken for it.
+    tick(stack.store_slug)
+    assert look(run).name == "Suspended"
     end_as(run, "cancelled")
     emulator.progress(Progress.at_once())
     wait_until("another run winds it up", lambda: tick(stack.store_slug) and continuing(run))

@@ -113,3 +113,17 @@ def test_run_without_a_deployment_ends_with_the_error_of_its_trainer(
     assert told.is_failed()
     assert "takes no new trainings" in (told.message or "")
     assert (retired.billing(), bill.orders) == ([], [])
+
+
+def test_fallback_that_could_not_take_over_is_refused_while_the_first_trainer_is_there(
+    wish: dict[str, Any], bill: Bill
+) -> None:
+    fal = {"trainer": "fal-flux-lora", **RECIPES["fal-flux-lora"]}
+    for fallback, changed, said in (
+        ({"recipe": wish["recipe"]}, {}, "it is the training that it is to replace"),
+        ({"recipe": fal, "credentials": "segmind-credentials/default"}, {}, "is an account of another provider"),
+        ({"recipe": fal}, {"visibility": "private"}, "the fallback's fal does not offer that"),
+    ):
+        told = here({**wish, **changed, "fallback": fallback})
+        assert (told.name, said in (told.message or "")) == ("Failed", True), told.message
+    assert bill.paths == []

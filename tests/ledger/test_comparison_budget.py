@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from tuneloop.errors import BudgetExceeded, ConfigurationError
 from tuneloop.operations.comparison import ComparedCost, check_budget
+from tuneloop.orchestration.comparison_request import Candidate, ComparisonRequest
+from tuneloop.providers.segmind.recipes import FluxLoraRecipe
+from tuneloop.schemas.evaluation import GatePolicy
 
 KNOWN = st.builds(
     ComparedCost,
@@ -53,3 +56,22 @@ def test_price_that_is_not_known_is_an_error_that_names_the_setting_whatever_the
 def test_price_of_images_is_not_needed_where_all_are_there() -> None:
     cost = ComparedCost(what="a", credentials="c/d", training_cents=0, images=0, cents_per_image=None)
     assert check_budget([cost], 0) == 0
+
+
+def request_of(recipe: FluxLoraRecipe, budget: float, *prompts: str) -> ComparisonRequest:
+    candidates = [Candidate(recipe=recipe)]
+    return ComparisonRequest("a", "robot", "images", candidates, budget, prompts, (1,), "1:1", GatePolicy())
+
+
+@pytest.mark.parametrize("budget", [math.nan, math.inf, -math.inf, -0.01, 1e300])
+def test_budget_that_is_no_amount_of_money_is_refused(budget: float, recipe: FluxLoraRecipe) -> None:
+    with pytest.raises(ConfigurationError, match="is no budget; give an amount in dollars"):
+        _ = request_of(recipe, budget, "a robot").budget_cents
+    assert request_of(recipe, 0, "a robot").budget_cents == 0
+
+
+def test_prompts_that_are_no_plan_are_refused_by_their_name(recipe: FluxLoraRecipe) -> None:
+    for prompts in ((), ("a robot", "a robot")):
+        request = request_of(recipe, 5, *prompts)
+        with pytest.raises(ConfigurationError, match=r"^prompts: "):
+            request.run_request(request.candidates[0])

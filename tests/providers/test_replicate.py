@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import tarfile
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import requests
-from standardwebhooks.webhooks import Webhook
 
-from tests.emulator.public_files import serving
 from tests.emulator.replicate_caller import FLUX, OWNER, QWEN, ReplicateCaller
 from tests.emulator.segmind_caller import dataset
-from tests.emulator.webhook_receiver import receiving
+from tests.providers.replicate_jobs import FLUX_RECIPE, KEY, NAME, QWEN_RECIPE, Zip, submit
 from tests.wire.exchanges import Exchange, exchange, exchanges
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline, now
-from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.errors import (
     AuthenticationFailed,
     ConfigurationError,
     InsufficientCredits,
     NotFoundAtProvider,
-    ProviderUnavailable,
     RateLimited,
     RequestRejected,
-    UnexpectedResponse,
 )
-from tuneloop.http.retries import TICK_POLICY
-from tuneloop.providers import kept_answer
-from tuneloop.providers.base import DeliveredDataset, TrainedModel
-from tuneloop.providers.image import RenderingFailed
+from tuneloop.providers.base import DeliveredDataset
 from tuneloop.providers.replicate.client import ReplicateProvider
 from tuneloop.providers.replicate.jobs import status_of
 from tuneloop.providers.replicate.recipes import (
-    ReplicateFluxLoraRecipe,
-    ReplicateFluxRender,
-    ReplicateQwenLoraRecipe,
     ReplicateRecipe,
 )
 from tuneloop.schemas.training import Submission
-
-KEY = "r8_0123456789abcdef0123456789abcdef01234"
-NAME = "0123456789abcdef-g1"
-FLUX_RECIPE = ReplicateFluxLoraRecipe(steps=300)
-QWEN_RECIPE = ReplicateQwenLoraRecipe(instance_prompt="a photo of a robot", steps=300)
 
 
 @pytest.fixture
@@ -69,29 +47,6 @@ def provider(emulator: EmulatorControl) -> ReplicateProvider:
 @pytest.fixture
 def caller(emulator: EmulatorControl) -> ReplicateCaller:
     return ReplicateCaller(emulator)
-
-
-@dataclass
-class Zip:
-    """A file of ours, which may be said to be larger than it is."""
-
-    content: bytes
-    address: str | None = None
-    size_bytes: int = 0
-
-    def __post_init__(self) -> None:
-        self.size_bytes = self.size_bytes or len(self.content)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self.content
-
-    def url(self) -> str | None:
-        return self.address
-
-
-def submit(provider: ReplicateProvider, recipe: ReplicateRecipe = FLUX_RECIPE, name: str = NAME) -> Submission:
-    provider.prepare(name, recipe)
-    return provider.submit(name, recipe, provider.deliver(name, Zip(dataset())), Deadline(60))
 
 
 @pytest.mark.parametrize(
@@ -166,38 +121,6 @@ def test_submit_to_a_destination_that_was_deleted_is_refused_and_says_what_to_do
     assert emulator.billing() == []
 
 
-def test_upload_that_breaks_is_made_again(provider: ReplicateProvider, emulator: EmulatorControl) -> None:
-    emulator.inject(Fault("cut_after_effect", "/v1/files", "POST"))
-    address = provider.deliver(NAME, Zip(dataset())).address
-    assert str(address).startswith(f"{emulator.url}/v1/files/")
-    assert [entry.path for entry in emulator.requests()] == ["/v1/files"] * 2
-
-
-def test_large_dataset_is_fetched_from_our_store_by_its_signed_address(
-    provider: ReplicateProvider, emulator: EmulatorControl
-) -> None:
-    with serving({"/set.zip?signature=1": dataset()}) as origin:
-        large = Zip(b"", f"{origin}/set.zip?signature=1", size_bytes=100_000_000)
-        uploaded = provider.deliver(NAME, large)
-        assert uploaded.address is None
-        provider.prepare(NAME, FLUX_RECIPE)
-        job = provider.submit(NAME, FLUX_RECIPE, uploaded, Deadline(60))
-    assert provider.get_job(job).phase == "ready"
-    assert {entry.path for entry in emulator.requests() if entry.method == "POST"} == {
-        "/v1/models",
-        f"/v1/models/{FLUX_RECIPE.trained_on}/versions/{FLUX_RECIPE.version}/trainings",
-    }
-
-
-def test_large_dataset_in_a_folder_is_refused_with_the_ways_out(
-    provider: ReplicateProvider, archive: DatasetArchive
-) -> None:
-    assert archive.url() is None
-    large = Zip(b"", archive.url(), size_bytes=250_000_000)
-    with pytest.raises(ConfigurationError, match=r"250 MB.*100 MB.*S3.*normalize"):
-        provider.deliver(NAME, large)
-
-
 def test_list_is_read_page_after_page(provider: ReplicateProvider, emulator: EmulatorControl) -> None:
     jobs = [submit(provider, name=f"{number:016x}-g1") for number in range(2)]
     emulator.switch(list_copies=60)
@@ -251,68 +174,6 @@ def test_training_that_is_answered_404_for_a_while_is_itself_afterwards(
     assert provider.get_job(job).phase == "ready"
 
 
-@pytest.mark.parametrize("style", ["by range", "without length"])
-@pytest.mark.parametrize("recipe", [FLUX_RECIPE, QWEN_RECIPE], ids=["flux", "qwen"])
-def test_weights_are_those_in_the_archive_also_behind_an_address_that_has_expired(
-    provider: ReplicateProvider,
-    emulator: EmulatorControl,
-    caller: ReplicateCaller,
-    recipe: ReplicateRecipe,
-    style: str,
-) -> None:
-    job = submit(provider, recipe)
-    output = caller.client.trainings.get(job.job_id).output
-    assert output
-    archive = io.BytesIO(requests.get(output["weights"], timeout=60).content)
-    if recipe is FLUX_RECIPE:
-        with tarfile.open(fileobj=archive) as tar:
-            member = tar.extractfile("output/flux_train_replicate/lora.safetensors")
-            weights = member.read() if member else b""
-    else:
-        weights = zipfile.ZipFile(archive).read("lora.safetensors")
-    emulator.switch(downloads=style)
-    (source,) = provider.open_weights(job)
-    emulator.advance(3601)
-    with source.read(0, None) as chunks:
-        assert b"".join(chunks) == weights
-    assert (source.etag is not None) is (recipe is FLUX_RECIPE and style == "by range")
-
-
-def test_files_at_the_apis_own_address_are_asked_for_with_the_token(
-    provider: ReplicateProvider, emulator: EmulatorControl
-) -> None:
-    emulator.switch(downloads_need_key=True, image_s=0)
-    job = submit(provider)
-    (source,) = provider.open_weights(job)
-    with source.read(0, None) as chunks:
-        assert sum(map(len, chunks)) == source.size_bytes
-    assert provider.render(TrainedModel(job), "TOK", 7, ReplicateFluxRender()).data
-
-
-def test_weights_on_another_host_are_not_fetched() -> None:
-    documented = exchange("replicate", "a training that has succeeded")
-    with replaying(documented) as replay:
-        client = ReplicateProvider(KEY, base_url=replay.url)
-        output = documented.response.body["output"]
-        for address in ("https://replicate.delivery.example.com/a.tar", "http://replicate.delivery/a.tar"):
-            output["weights"] = address
-            with pytest.raises(UnexpectedResponse, match="the link to the weights points to"):
-                client.open_weights(Submission(job_id="abc"))
-
-
-def test_image_is_billed_once_and_fails_with_its_reason(
-    provider: ReplicateProvider, emulator: EmulatorControl
-) -> None:
-    model = TrainedModel(submit(provider))
-    emulator.switch(image_s=0)
-    assert provider.render(model, "TOK", 7, ReplicateFluxRender(output_format="png")).suffix == ".png"
-    emulator.switch(images_fail="NSFW content detected")
-    with pytest.raises(RenderingFailed, match="NSFW content detected"):
-        provider.render(model, "TOK", 7, ReplicateFluxRender())
-    drawn = [entry for entry in emulator.billing() if entry.kind == "inference"]
-    assert [entry.refunded for entry in drawn] == [False, True]
-
-
 PROBLEMS = {
     "a destination that does not exist": RequestRejected,
     "a version that is gone": RequestRejected,
@@ -337,54 +198,6 @@ def test_documented_problem_is_the_error_that_it_means(documented: Exchange) -> 
     assert type(caught.value) is PROBLEMS[documented.name]
     if isinstance(caught.value, RateLimited):
         assert caught.value.retry_after_s == 60
-
-
-def test_webhook_of_three_megabytes_is_verified_by_the_accounts_secret_and_forgeries_are_not(
-    provider: ReplicateProvider, emulator: EmulatorControl
-) -> None:
-    with receiving() as receiver:
-        announcing = ReplicateProvider(emulator.api_key, base_url=emulator.url, webhook=receiver.url)
-        emulator.progress(Progress.after_seconds(60))
-        emulator.switch(webhook_forged=True)
-        job = submit(announcing)
-        (forged,) = receiver.wait(1)
-        emulator.show_job(job.job_id, logs="x" * 3_000_000)
-        emulator.advance(120)
-        call = receiver.wait(2)[1]
-    assert call.body["status"] == "succeeded"
-    secret = "whsec_" + "ab" * 16
-    assert provider.verify_webhook(call.headers, call.content, None)
-    assert not provider.verify_webhook(call.headers, call.content, secret)
-    assert not provider.verify_webhook(call.headers, call.content.replace(b"succeeded", b"failed"), None)
-    assert not provider.verify_webhook(forged.headers, forged.content, None)
-    late = {**call.headers, "webhook-timestamp": str(int(call.headers["webhook-timestamp"]) - 301)}
-    assert not provider.verify_webhook(late, call.content, None)
-    assert not provider.verify_webhook({}, call.content, None)
-    asked = [entry for entry in emulator.requests() if entry.path == "/v1/webhooks/default/secret"]
-    assert len(asked) == 1
-
-
-def test_secret_that_was_replaced_is_asked_for_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new = (f"whsec_{base64.b64encode(bytes([number]) * 24).decode()}" for number in (1, 2))
-    at = now()
-    signature = Webhook(new).sign("m1", at, "{}")
-    headers = {"webhook-id": "m1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
-    files = {"/v1/webhooks/default/secret": json.dumps({"key": old}).encode()}
-    with serving(files) as origin:
-        provider = ReplicateProvider(KEY, base_url=origin)
-        assert not provider.verify_webhook(headers, b"{}", None)
-        files["/v1/webhooks/default/secret"] = json.dumps({"key": new}).encode()
-        assert not provider.verify_webhook(headers, b"{}", None)
-        assert provider.requests_made == 1
-        monkeypatch.setattr(kept_answer, "ASKED_AGAIN_S", 0)
-        assert provider.verify_webhook(headers, b"{}", None)
-
-
-def test_call_cannot_be_verified_while_the_secret_cannot_be_had(emulator: EmulatorControl) -> None:
-    provider = ReplicateProvider(emulator.api_key, base_url=emulator.url, policy=TICK_POLICY)
-    emulator.inject(Fault("refuse", "/v1/webhooks", "GET", status=503))
-    with pytest.raises(ProviderUnavailable):
-        provider.verify_webhook({}, b"{}", None)
 
 
 def test_price_is_an_estimate_by_the_steps() -> None:

@@ -102,6 +102,14 @@ def count_missing(store: Store, model: ModelUnderTest, plan: EvaluationConfig) -
     return len({request.stem for request in _requests(plan, model)} - _present(store, model).keys())
 
 
+def count_unreserved(store: Store, model: ModelUnderTest, plan: EvaluationConfig) -> int:
+    """How many images of a plan are still to be paid: the store lacks them, and no money is reserved for them."""
+    log = RenderLog(store, model.job)
+    log.refresh()
+    missing = {request.stem for request in _requests(plan, model)} - _present(store, model).keys()
+    return sum(not log.given_up(stem) for stem in log.unreserved(missing))
+
+
 def load_renders(
     store: Store, model: ModelUnderTest, plan: EvaluationConfig, absent: str | None = None
 ) -> Evaluation:

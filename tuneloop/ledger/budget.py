@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from tuneloop.clock import now
 from tuneloop.errors import BudgetExceeded, ConfigurationError, CorruptRecord
@@ -212,6 +212,16 @@ class Budget:
         days = [slot.day for slot in live if slot.kind == "training"]
         cents, last = sum(slot.cents or 0 for slot in live), slots[-1] if slots else None
         return Spending(window, days.count(day), cents, last, live, len(days))
+
+    def reserved_by(self, flow_run: str, since: datetime) -> int:
+        """What a flow run has reserved and not got back, in US cents; it began at `since`. Reads every slot."""
+        cents, window = 0, window_of(since.date())
+        while window <= now().date():
+            slots = map(self._read, self._ledger.numbered(self._folder(window)))
+            own = [slot for slot in slots if slot.flow_run == flow_run]
+            cents += sum(slot.cents or 0 for slot in own if not self._ended_unpaid(slot))
+            window += WINDOW
+        return cents
 
     def totals(self) -> Spending:
         """What counts now, by the running sums: the last slot and the released ones are read, and no others."""

@@ -54,13 +54,14 @@ class ComparisonPlan(FrozenModel):
         return sum(cost.cents for cost in self.costs)
 
 
-def check_budget(costs: Sequence[ComparedCost], budget_cents: int) -> int:
-    """Hold the sum of all costs to a budget. Returns it, in US cents.
+def check_budget(costs: Sequence[ComparedCost], budget_cents: int, spent_cents: int = 0) -> int:
+    """Hold the sum of all costs to what is left of a budget. Returns it, in US cents.
 
     Raises:
         ConfigurationError: A price is not known; the message names the setting to fill in.
         BudgetExceeded: They cost more.
     """
+    nothing = "Nothing more was paid" if spent_cents else "Nothing was paid"
     unknown = [
         f"{cost.what}: set {' and '.join(cost.missing_prices)} in {cost.credentials}"
         for cost in costs
@@ -68,14 +69,14 @@ def check_budget(costs: Sequence[ComparedCost], budget_cents: int) -> int:
     ]
     if unknown:
         raise ConfigurationError(
-            "budget: a comparison has one, so each of its prices has to be known. Nothing was paid. "
-            + "; ".join(unknown)
+            f"budget: a comparison has one, so each of its prices has to be known. {nothing}. {'; '.join(unknown)}"
         )
     total = sum(cost.cents for cost in costs)
-    if total > budget_cents:
+    if spent_cents + total > budget_cents:
         parts = ", ".join(f"{cost.what} {dollars(cost.cents)}" for cost in costs)
+        spent = f", {dollars(spent_cents)} of which are spent" if spent_cents else ""
         raise BudgetExceeded(
             f"budget: the comparison would cost {dollars(total)} ({parts}), and {dollars(budget_cents)} is its "
-            "budget. Nothing was paid. Raise the budget, or name fewer recipes, prompts or seeds"
+            f"budget{spent}. {nothing}. Raise the budget, or name fewer recipes, prompts or seeds"
         )
     return total

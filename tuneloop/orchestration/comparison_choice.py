@@ -36,13 +36,20 @@ class Choice(NamedTuple):
 
 def _decisions(comparison: Comparison) -> list[Choice]:
     """The decisions of this comparison that hold, the best candidate's first."""
-    found = []
-    for ctx, run in comparison.candidates:
-        decision = ctx.registry.current_decision(run)
-        # A review keeps the name of the run that has asked.
-        if decision is not None and decision.flow_run == run.flow_run:
-            found.append(Choice(ctx, run, decision))
-    return sorted(found, key=lambda each: -each.decision.scores.get(WEIGHTED, 0.0))
+    # A review keeps the name of the run that has asked.
+    own = [each for each in _all_decisions(comparison) if each.decision.flow_run == each.run.flow_run]
+    return sorted(own, key=lambda each: -each.decision.scores.get(WEIGHTED, 0.0))
+
+
+def _all_decisions(comparison: Comparison) -> list[Choice]:
+    found = ((ctx, run, ctx.registry.current_decision(run)) for ctx, run in comparison.candidates)
+    return [Choice(ctx, run, decision) for ctx, run, decision in found if decision is not None]
+
+
+def asked_elsewhere(comparison: Comparison) -> Choice | None:
+    """A candidate about which another run asks, None where there is none: its question took the place of ours."""
+    others = (each for each in _all_decisions(comparison) if each.decision.flow_run != each.run.flow_run)
+    return next((each for each in others if each.decision.verdict == "undecided"), None)
 
 
 def open_questions(comparison: Comparison) -> list[Choice]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from tuneloop.clock import now
-from tuneloop.errors import ConfigurationError
-from tuneloop.evaluation.render import count_missing
+from tuneloop.errors import ConfigurationError, ProviderUnavailable, TuneloopError
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.ledger.unintended import check_intended, note_training
-from tuneloop.operations.comparison import ComparedCost, ComparisonPlan, check_budget
+from tuneloop.operations.comparison import ComparisonPlan, check_budget
 from tuneloop.operations.plan import RunPlan
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.comparison_costs import costs_of
 from tuneloop.orchestration.context import RunContext, open_context
 from tuneloop.orchestration.run_request import (
     RunRequest,
@@ -29,22 +31,17 @@ from tuneloop.orchestration.run_request import (
     validate_request,
 )
 from tuneloop.orchestration.stages.dataset import open_and_check
-from tuneloop.orchestration.stages.evaluation_costs import (
-    account_of,
-    challenger_subject,
-    champion_subject,
-    edit_inputs,
-)
-from tuneloop.providers.registry import recorded_recipe, trainer_name
-from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.records import ComparisonRecord, Promotion, RunRecord
+from tuneloop.schemas.records import ComparisonRecord, RunRecord
 from tuneloop.schemas.render_settings import DefaultRender, RenderSettings
 from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.spending import dollars
+from tuneloop.schemas.training import job_name
 
+_LARGEST_BUDGET = 1_000_000
+"""In dollars."""
 _Checked = tuple[DatasetManifest, PublicDataset | None]
 
 
@@ -74,6 +71,11 @@ class ComparisonRequest:
 
     @property
     def budget_cents(self) -> int:
+        """In US cents. Raises `ConfigurationError` where it is no amount."""
+        if not 0 <= self.budget <= _LARGEST_BUDGET:
+            raise ConfigurationError(
+                f"budget: {self.budget} is no budget; give an amount in dollars, {_LARGEST_BUDGET:,} at most"
+            )
         return round(self.budget * 100)
 
     def run_request(self, candidate: Candidate) -> RunRequest:
@@ -81,27 +83,32 @@ class ComparisonRequest:
         settings = candidate.settings
         if isinstance(settings, DefaultRender):
             settings = candidate.recipe.services[0]().shaped(self.aspect_ratio)
-        plan = EvaluationConfig(
-            prompts=tuple(self.prompts), seeds=tuple(self.seeds), settings=settings, gate=self.gate
-        )
-        return RunRequest(self.model, self.dataset, candidate.recipe, plan)
+        plan = {"prompts": self.prompts, "seeds": self.seeds, "settings": settings, "gate": self.gate}
+        try:
+            evaluation = EvaluationConfig.model_validate(plan)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            raise ConfigurationError(wrong.removeprefix(": ")) from None
+        return RunRequest(self.model, self.dataset, candidate.recipe, evaluation)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared, and the opened blocks of each candidate, in the same order."""
+    """What is compared.
+
+    Attributes:
+        candidates: Those whose account could be opened, each with its opened blocks, in the order of the record.
+        errors: Why the others could not.
+    """
 
     record: ComparisonRecord
-    contexts: tuple[RunContext, ...]
+    candidates: list[tuple[RunContext, RunRecord]]
+    errors: tuple[TuneloopError, ...] = ()
 
     @property
     def ctx(self) -> RunContext:
         """For what is of no candidate's account: the store with its records."""
-        return self.contexts[0]
-
-    @property
-    def candidates(self) -> list[tuple[RunContext, RunRecord]]:
-        return list(zip(self.contexts, self.record.runs, strict=True))
+        return self.candidates[0][0]
 
 
 def plan_comparison(store: str, request: ComparisonRequest) -> ComparisonPlan:
@@ -123,7 +130,7 @@ def plan_comparison(store: str, request: ComparisonRequest) -> ComparisonPlan:
 def prepare_comparison(store: str, request: ComparisonRequest) -> Comparison:
     """Decide what a run compares, and write it down: the dataset is in the store, and all of it fits the budget.
 
-    Raises as `plan_comparison`.
+    Raises as `plan_comparison`, and `ProviderError` where a provider rejects what is free.
     """
 
     def ingested(ctx: RunContext, wanted: RunRequest) -> _Checked:
@@ -132,20 +139,40 @@ def prepare_comparison(store: str, request: ComparisonRequest) -> Comparison:
 
     comparison, _ = _checked(store, request, ingested, read_only=False)
     for ctx, run in comparison.candidates:
+        if TrainingLog.of(ctx.ledger, run).last is None:
+            # A trainer that is retired is found before the others are paid; one that is down is tried again later.
+            with suppress(ProviderUnavailable):
+                ctx.provider.prepare(job_name(run.key, run.attempt), ctx.recipe(run))
+    for ctx, run in comparison.candidates:
         note_training(ctx.ledger, run)
+    ledger = comparison.ctx.ledger
     # Where another process of this very run was first, what that one has decided on counts.
-    return Comparison(comparison.ctx.ledger.save_comparison(comparison.record), comparison.contexts)
+    record = ledger.save_comparison(comparison.record)
+    for run in record.runs:
+        ledger.mark(run)  # by these the sensor finds those too that are not begun when a process dies
+    contexts = (ctx for ctx, _ in comparison.candidates)
+    return Comparison(record, list(zip(contexts, record.runs, strict=True)))
 
 
 def find_comparison(store: str, flow_run_id: str | None = None) -> Comparison | None:
     """What a flow run compares, this one where none is named; None where it compares nothing.
 
-    Raises `ConfigurationError` or `StoreError` as `open_context`.
+    An account that cannot be opened any more keeps nobody from collecting what the others have trained.
+
+    Raises `ConfigurationError` or `StoreError` as `open_context`, where no account can be opened.
     """
     record = Ledger(open_store(store)).comparison(flow_run_id or str(flow_run.id))
     if record is None:
         return None
-    return Comparison(record, tuple(open_context(store, run.credentials) for run in record.runs))
+    opened, errors = list[tuple[RunContext, RunRecord]](), list[TuneloopError]()
+    for run in record.runs:
+        try:
+            opened.append((open_context(store, run.credentials), run))
+        except TuneloopError as error:
+            errors.append(error)
+    if not opened:
+        raise errors[0]
+    return Comparison(record, opened, tuple(errors))
 
 
 def show_comparison_plan(store: str, request: ComparisonRequest) -> State[None]:
@@ -171,17 +198,6 @@ def plan_table(plan: ComparisonPlan) -> list[tuple[str, str, str]]:
     ]
 
 
-def champion_run(record: ComparisonRecord, champion: Promotion) -> RunRecord:
-    """The candidate on whose behalf the champion is rendered, with a plan for the champion's own service."""
-    services = recorded_recipe.validate_python(champion.recipe).services
-    fitting = [run for run in record.runs if isinstance(run.plan.settings, services)]
-    if fitting:
-        return fitting[0]
-    first = record.runs[0]
-    settings = services[0]().shaped(record.aspect_ratio)
-    return first.model_copy(update={"plan": first.plan.model_copy(update={"settings": settings})})
-
-
 def _checked(
     store: str,
     request: ComparisonRequest,
@@ -191,7 +207,8 @@ def _checked(
 ) -> tuple[Comparison, ComparisonPlan]:
     if len(request.candidates) < 2:  # noqa: PLR2004
         raise ConfigurationError("recipes: a comparison needs two at least; name another one")
-    contexts = tuple(open_context(store, each.account, read_only=read_only) for each in request.candidates)
+    budget_cents = request.budget_cents
+    contexts = [open_context(store, each.account, read_only=read_only) for each in request.candidates]
     wanted = [request.run_request(each) for each in request.candidates]
     for ctx, each in zip(contexts, wanted, strict=True):
         validate_request(ctx, each)
@@ -213,45 +230,17 @@ def _checked(
             model=request.model,
             runs=tuple(runs),
             aspect_ratio=request.aspect_ratio,
-            budget_cents=request.budget_cents,
+            budget_cents=budget_cents,
         ),
-        contexts,
+        list(zip(contexts, runs, strict=True)),
     )
-    costs = _costs(comparison, manifests, plans)
-    check_budget(costs, request.budget_cents)
+    costs = costs_of(comparison.record, comparison.candidates, manifests, [plan.cents for plan in plans])
+    check_budget(costs, budget_cents)
     plan = ComparisonPlan(
         name=request.name,
         model=request.model,
         plans=tuple(plans),
         costs=tuple(costs),
-        budget_cents=request.budget_cents,
+        budget_cents=budget_cents,
     )
     return comparison, plan
-
-
-def _costs(
-    comparison: Comparison, manifests: Sequence[DatasetManifest], plans: Sequence[RunPlan]
-) -> list[ComparedCost]:
-    costs = [
-        ComparedCost(
-            what=trainer_name(run),
-            credentials=run.credentials,
-            training_cents=plan.cents,
-            images=count_missing(ctx.store, challenger_subject(ctx, run, edit_inputs(manifest)), run.plan),
-            cents_per_image=plan.cents_per_image,
-        )
-        for (ctx, run), manifest, plan in zip(comparison.candidates, manifests, plans, strict=True)
-    ]
-    ctx, champion = comparison.ctx, comparison.ctx.ledger.champion(comparison.record.model)
-    if champion is None or any(is_same_training(champion, run) for run in comparison.record.runs):
-        return costs
-    subject, shown = champion_subject(
-        champion_run(comparison.record, champion), champion, edit_inputs(manifests[0])
-    )
-    images = count_missing(ctx.store, subject, shown)
-    price = account_of(ctx, champion)[1].price_of_image(shown.service) if images else 0
-    what = f"champion v{champion.number}"
-    cost = ComparedCost(
-        what=what, credentials=champion.credentials, training_cents=0, images=images, cents_per_image=price
-    )
-    return [*costs, cost] if images else costs

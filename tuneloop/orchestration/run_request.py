@@ -21,7 +21,7 @@ from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.stages.dataset import open_and_check
 from tuneloop.orchestration.stages.evaluation_costs import check_evaluation_costs
-from tuneloop.providers.registry import Recipe, row_of
+from tuneloop.providers.registry import PROVIDERS, Recipe, row_of
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset, Sha256
 from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
@@ -94,14 +94,33 @@ def validate_request(ctx: RunContext, request: RunRequest) -> None:
         )
     _check_rendered(recipe, plan, "")
     if request.fallback is not None:
-        second = request.fallback.recipe
-        _check_rendered(second, request.evaluation.rendered_by(second.services[0]()), ", for the fallback")
+        _check_fallback(ctx, request, request.fallback)
     if request.visibility != "unchanged" and not provider.capabilities.visibility:
         raise ConfigurationError(f"visibility: {provider.name} does not offer that; leave it unchanged")
     load_clip_encoder()
     budget = Budget(ctx.ledger, provider.account, ctx.limits)
     budget.require_price(training_price(provider, recipe, ctx.limits))
     budget.require_image_price(plan.service)
+
+
+def _check_fallback(ctx: RunContext, request: RunRequest, fallback: Fallback) -> None:
+    """Reject what would be found only when the fallback is needed."""
+    second = fallback.recipe
+    _check_rendered(second, request.evaluation.rendered_by(second.services[0]()), ", for the fallback")
+    if fallback.used_because is not None:
+        return
+    if fallback.account == ctx.credentials_slug and second.canonical() == request.recipe.canonical():
+        raise ConfigurationError(
+            "fallback: it is the training that it is to replace; name another trainer or another account"
+        )
+    block, row = fallback.account.partition("/")[0], row_of(second.provider)
+    if block != row.credentials and block in {each.credentials for each in PROVIDERS}:
+        raise ConfigurationError(
+            f"fallback.credentials: {second.trainer} is trained by {row.name}, and {fallback.account} is an "
+            "account of another provider"
+        )
+    if request.visibility != "unchanged" and not row.client.capabilities.visibility:
+        raise ConfigurationError(f"visibility: the fallback's {row.name} does not offer that; leave it unchanged")
 
 
 def _check_rendered(recipe: BaseRecipe, plan: EvaluationConfig, whose: str) -> None:

@@ -140,7 +140,9 @@ def _before_its_claim(ledger: Ledger, run: RunRecord, training: TrainingLog) -> 
     Where the attempt before has come to life it cannot anyway, and a record would hide the bill.
     """
     early = training.not_before is not None and now() <= training.not_before
-    begun = PendingRun(run, len(training.history), submitting=True, early=early)
+    # What a person has asked for is half done once another candidate of the comparison is begun.
+    submitting = early or not _has_begun_others(ledger, run)
+    begun = PendingRun(run, len(training.history), submitting=submitting, early=early)
     if now() - run.created_at < NEVER_CLAIMED_AFTER:
         return begun
     if training.previous is not None and not may_begin(ledger, run):
@@ -151,3 +153,9 @@ def _before_its_claim(ledger: Ledger, run: RunRecord, training: TrainingLog) -> 
     except RecordConflict:
         return begun
     return None
+
+
+def _has_begun_others(ledger: Ledger, run: RunRecord) -> bool:
+    """Return True if another candidate of a run's comparison has records."""
+    compared = ledger.comparison(run.flow_run) if run.comparison is not None else None
+    return compared is not None and any(TrainingLog.of(ledger, each).last is not None for each in compared.runs)

@@ -3,74 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
-from tuneloop.clock import now
 from tuneloop.datasets.store import load_manifest
-from tuneloop.errors import BudgetExceeded, LedgerError, StoreError, TrainingFailed, TuneloopError
-from tuneloop.evaluation.ranking import Contender, Ranked, rank
+from tuneloop.errors import BudgetExceeded, LedgerError, TrainerRetired, TrainingFailed, TuneloopError
 from tuneloop.evaluation.reports.answer import show_answer
-from tuneloop.evaluation.reports.comparison_page import (
-    ComparedModel,
-    ComparisonReport,
-    comparison_page_name,
-    latest_comparison_page_name,
-    write_comparison_in_short,
-    write_comparison_page,
-)
-from tuneloop.ledger.budget import Budget
+from tuneloop.evaluation.reports.comparison_page import comparison_page_name
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration import tasks
-from tuneloop.orchestration.comparison_choice import Choice, answered, chosen, open_questions, request_choice
-from tuneloop.orchestration.comparison_request import Comparison, champion_run
+from tuneloop.orchestration.comparison_choice import (
+    Choice,
+    answered,
+    asked_elsewhere,
+    chosen,
+    open_questions,
+    request_choice,
+)
+from tuneloop.orchestration.comparison_costs import check_images_fit, check_training_fits
+from tuneloop.orchestration.comparison_request import Comparison
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import Label, emit_model_event, label_run
-from tuneloop.orchestration.stages.evaluation import render_challenger, render_champion, wait_until_deployed
+from tuneloop.orchestration.stages.comparison_ranking import NotRendered, Rendered, rank_candidates
+from tuneloop.orchestration.stages.evaluation import render_challenger, wait_until_deployed
 from tuneloop.orchestration.stages.evaluation_costs import edit_inputs
 from tuneloop.orchestration.stages.promotion import finish_cancelled_run
 from tuneloop.orchestration.stages.training import train
 from tuneloop.orchestration.suspend import StillWaiting, side_by_side, wait_for_any
 from tuneloop.providers.registry import trainer_name
-from tuneloop.registry.promotions import is_same_training
-from tuneloop.schemas.evaluation import Evaluation
-from tuneloop.schemas.records import (
-    AnyTrainingRecord,
-    Collected,
-    Decision,
-    Promotion,
-    RunRecord,
-    Submitted,
-    Trained,
-)
-from tuneloop.schemas.shown_text import in_markdown
-from tuneloop.schemas.training import job_name
+from tuneloop.providers.status_errors import is_refusal
+from tuneloop.schemas.records import Collected, Decision, RunRecord
 from tuneloop.storage.page_link import page_link
 
 _End = TypeVar("_End")
-
-
-@dataclass(frozen=True)
-class _Rendered:
-    """A candidate that was trained and rendered."""
-
-    ctx: RunContext
-    run: RunRecord
-    images: Evaluation
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """A candidate that has come to nothing, and why."""
-
-    run: RunRecord
-    reason: str
 
 
 def compare(comparison: Comparison) -> State[Any]:
@@ -85,8 +54,12 @@ def compare(comparison: Comparison) -> State[Any]:
         if (choice := chosen(comparison)) is not None:
             if (end := _promote(comparison, choice)) is not None:
                 return end
-        elif not ctx.store.exists(page):
-            _rank(comparison, _all_side_by_side(comparison, _train_and_render), champion, page)
+        elif comparison.errors or not ctx.store.exists(page):
+            ended = _all_side_by_side(comparison, partial(_train_and_render, comparison))
+            try:
+                rank_candidates(comparison, ended, champion, page)
+            except BudgetExceeded as error:
+                return _stop(comparison, error)
         elif not (questions := open_questions(comparison)):
             return _end(comparison, "rejected", _why_nothing(comparison))
         elif not _ask(comparison, questions):
@@ -103,11 +76,13 @@ def finish_cancelled_comparison(comparison: Comparison) -> State[Any]:
 def _all_side_by_side(comparison: Comparison, advance: Callable[[RunContext, RunRecord], _End]) -> list[_End]:
     """Bring every candidate to its end; what each waits for is waited for together."""
     while True:
-        waits, ends, errors = list[StillWaiting](), list[_End](), list[TuneloopError]()
+        waits, ends, errors = list[StillWaiting](), list[_End](), list(comparison.errors)
+        rested = list[tuple[RunContext, RunRecord]]()
         for ctx, run in comparison.candidates:
             try:
                 with side_by_side():
                     ends.append(advance(ctx, run))
+                rested.append((ctx, run))
             except StillWaiting as wait:
                 waits.append(wait)
             except TuneloopError as error:
@@ -117,105 +92,25 @@ def _all_side_by_side(comparison: Comparison, advance: Callable[[RunContext, Run
             raise errors[0]
         if not waits:
             return ends
+        for ctx, run in rested:
+            ctx.ledger.unmark(run)  # else the sensor would resume the run for them again and again
         wait_for_any(waits, comparison.ctx.store_slug)
 
 
-def _train_and_render(ctx: RunContext, run: RunRecord) -> _Rendered | _Failed:
+def _train_and_render(comparison: Comparison, ctx: RunContext, run: RunRecord) -> Rendered | NotRendered:
     try:
+        check_training_fits(comparison.record, comparison.candidates, run)
         weights = train(ctx, run)
         wait_until_deployed(ctx, run, weights)
+        check_images_fit(comparison.record, comparison.candidates, run)
         inputs = edit_inputs(load_manifest(run.dataset_digest, ctx.store))
-        return _Rendered(ctx, run, render_challenger(ctx, run, weights, inputs))
-    except (BudgetExceeded, TrainingFailed) as error:
+        return Rendered(ctx, run, render_challenger(ctx, run, weights, inputs))
+    except TuneloopError as error:
+        if not (isinstance(error, BudgetExceeded | TrainerRetired | TrainingFailed) or is_refusal(error)):
+            raise
         # The others go on without it.
         ctx.ledger.unmark(run)
-        return _Failed(run, str(error))
-
-
-def _rank(comparison: Comparison, ended: list[_Rendered | _Failed], champion: Promotion | None, page: str) -> None:
-    """Score and rank, record a question for every candidate that may be promoted, and write the page, last."""
-    rendered = [each for each in ended if isinstance(each, _Rendered)]
-    champion_images = _champion_images(comparison, rendered, champion) if champion and rendered else None
-    contenders = [_scored(each, champion_images, champion) for each in rendered]
-    ranked = rank(contenders, comparison.record.runs[0].plan.gate)
-    report = ComparisonReport(
-        record=comparison.record,
-        models=[_compared(rendered[one.index], contenders[one.index], one, champion) for one in ranked],
-        failed=[(trainer_name(each.run), each.reason) for each in ended if isinstance(each, _Failed)],
-        champion_number=champion.number if champion else None,
-        champion=next((each.champion for each in contenders), None),
-        at=now(),
-    )
-    for place, one in enumerate(ranked, 1):
-        each = rendered[one.index]
-        if champion is None or not is_same_training(champion, each.run):
-            _record(each, one, f"No. {place} of {len(ranked)}", champion, page)
-    _show(comparison, report, page)
-
-
-def _champion_images(comparison: Comparison, rendered: list[_Rendered], champion: Promotion) -> Evaluation:
-    own = next((each for each in rendered if is_same_training(champion, each.run)), None)
-    if own is not None:
-        return own.images
-    run = champion_run(comparison.record, champion)
-    ctx = next(ctx for ctx, each in comparison.candidates if each.key == run.key)
-    return render_champion(ctx, run, champion, edit_inputs(load_manifest(run.dataset_digest, ctx.store)))
-
-
-def _scored(each: _Rendered, champion_images: Evaluation | None, champion: Promotion | None) -> Contender:
-    manifest = load_manifest(each.run.dataset_digest, each.ctx.store)
-    words = (each.ctx.recipe(each.run).trigger, champion.trigger_word if champion else None)
-    return Contender(*tasks.score(each.ctx, manifest, each.images, champion_images, tuple(filter(None, words))))
-
-
-def _compared(each: _Rendered, contender: Contender, ranked: Ranked, champion: Promotion | None) -> ComparedModel:
-    ctx, run = each.ctx, each.run
-    training = TrainingLog.of(ctx.ledger, run)
-    begun = next((record for record in training.history if _is_step(record, run, Submitted)), None)
-    done = next((record for record in training.history if _is_step(record, run, Trained)), None)
-    return ComparedModel(
-        what=trainer_name(run),
-        job=job_name(run.key, run.attempt),
-        evaluation=contender.evaluation,
-        ranked=ranked,
-        cents=Budget(ctx.ledger, run.account, ctx.limits).reserved_cents(run, training.first),
-        cents_per_image=ctx.limits.price_of_image(run.plan.service),
-        training_time=done.created_at - begun.created_at if begun and done else None,
-        is_champion=champion is not None and is_same_training(champion, run),
-    )
-
-
-def _is_step(record: AnyTrainingRecord, run: RunRecord, kind: type[AnyTrainingRecord]) -> bool:
-    return isinstance(record, kind) and record.attempt == run.attempt
-
-
-def _record(each: _Rendered, ranked: Ranked, place: str, champion: Promotion | None, page: str) -> None:
-    """Record what the gate says, never a promotion: that is a person's question. Once, whoever is killed."""
-    decisions = each.ctx.ledger.decisions(each.run)
-    if decisions and decisions[-1].report == page:
-        return
-    result = ranked.result
-    if ranked.passes:
-        reason = f"{place} of the comparison {each.run.comparison}. {result.reason}"
-        # Differences to another candidate are none to a champion.
-        differences = result.differences if ranked.rival is None else ()
-        update = {"verdict": "undecided", "reason": reason, "differences": differences, "by_thresholds": False}
-        result = result.model_copy(update=update)
-    against = champion.number if champion else 0
-    while tasks.record_result(each.ctx, each.run, result, len(decisions) + 1, against, page) is None:
-        decisions = each.ctx.ledger.decisions(each.run)  # a cancelled run has taken the number
-
-
-def _show(comparison: Comparison, report: ComparisonReport, page: str) -> None:
-    store, name = comparison.ctx.store, comparison.record.name
-    written = write_comparison_page(store, report).encode()
-    with suppress(StoreError):  # some let nothing be written twice
-        store.rewrite(latest_comparison_page_name(comparison.record), written)
-    link = page_link(store, page)
-    short = write_comparison_in_short(report, link.to_markdown("Open the page"))
-    create_markdown_artifact(key=f"comparison-{name}", markdown=short, description=in_markdown(report.summary))
-    get_run_logger().info("comparison %s: %s Report: %s", name, report.summary, link.text)
-    store.create(page, written)
+        return NotRendered(run, str(error))
 
 
 def _ask(comparison: Comparison, questions: list[Choice]) -> bool:
@@ -245,6 +140,8 @@ def _promote(comparison: Comparison, choice: Choice) -> State[Any] | None:
 
 def _why_nothing(comparison: Comparison) -> str:
     """Say why no candidate is promoted, on the page too where a person has said so."""
+    if (other := asked_elsewhere(comparison)) is not None:
+        return f"Not promoted here: run {other.decision.flow_run} asks about {trainer_name(other.run)} now"
     if (answer := answered(comparison)) is None:
         return "Not promoted: no candidate can be; the page says why"
     ctx, run, decision = answer
@@ -258,6 +155,13 @@ def _show_answer(ctx: RunContext, decision: Decision) -> None:
         show_answer(ctx.store, decision)
     except TuneloopError as error:
         get_run_logger().warning("the page does not show the answer: %s", error)
+
+
+def _stop(comparison: Comparison, error: TuneloopError) -> State[Any]:
+    """End a run that cannot rank now; what is trained stays in the store, and another one goes on with it."""
+    for ctx, run in comparison.candidates:
+        ctx.ledger.unmark(run)
+    return Failed(message=str(error))
 
 
 def _end(comparison: Comparison, label: Label, message: str) -> State[Any]:
