@@ -66,7 +66,6 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     (other,) = continuing(run)
     # It does not wait for the end of the first training.
     wait_until("the second trainer is paid", lambda: paid_elsewhere.trainings, seen=lambda: look(other))
-    wait_for(other, "Suspended")
     emulator.progress(Progress.at_once())
 
     def asks() -> bool:
