@@ -123,6 +123,14 @@ class Rules:
     """Who else waits for the job is read once more after that, so that no run that came before is overlooked."""
     asked_until_answered: bool = True
     """The provider is asked again until its answer is written down."""
+    every_store_is_read: bool = True
+    """Whoever waits for a job is looked for in every store that the sensor watches."""
+    request_is_withdrawn: bool = True
+    """A request that came to nothing before it was sent is withdrawn: the job's failure is its own then."""
+    declined_stops_nothing: bool = True
+    """So it is after one that the provider has declined."""
+    billed_failure_is_paid: bool = True
+    """A failed job that its provider bills counts as paid, although nobody has asked it to stop."""
     promotion_after_its_judge: bool = True
     """A promotion takes exactly the number that follows the champion it was judged against."""
     decision_before_promotion: bool = True
