@@ -22,6 +22,8 @@ _PLACES = (
 """Keys under which services are known to put their images, the likeliest first."""
 _DEPTH = 4
 POLL_PAUSE_S = 1.0
+"""Between two looks for an image; the first ones come sooner, because most images take a second or two."""
+_FIRST_PAUSE_S = 0.2
 _FETCH_WAIT_S = 90.0
 """For an image that is paid and rendered: more than one request that stalls."""
 
@@ -61,6 +63,7 @@ def wait_for_image(ask: Callable[[], _T | None], longest_wait_s: float, accepted
     """
     until = time.monotonic() + longest_wait_s
     reason = f"the image is still not rendered after {longest_wait_s / 60:g} minutes"
+    pause = min(_FIRST_PAUSE_S, POLL_PAUSE_S)
     while True:
         try:
             if (found := ask()) is not None:
@@ -76,7 +79,8 @@ def wait_for_image(ask: Callable[[], _T | None], longest_wait_s: float, accepted
             ) from None  # fmt: skip
         if time.monotonic() > until:
             raise ProviderUnavailable(reason, **accepted.details)
-        time.sleep(POLL_PAUSE_S)
+        time.sleep(pause)
+        pause = min(1.5 * pause, POLL_PAUSE_S)
 
 
 def image_in(document: Any, response: Response, transport: Transport, hosts: ExpectedHosts) -> RenderedImage:
