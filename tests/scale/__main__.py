@@ -78,6 +78,7 @@ def _figures(session: Session, team: Team, books: Books, tell: Any) -> dict[str,
         "seconds": 0,
         "queue_seconds_p95": round(statistics.quantiles(waited, n=20)[-1], 1) if len(waited) > 1 else None,
         "paid": len(books.paid()),
+        "answered_by_a_person": session.answered,
         "killed": dict(Counter(session.killed)),
         "ended_by_themselves": dict(Counter(team.ended_by_themselves)),
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.scale.books import Books
+from tests.scale.person import answer_holds
 from tests.scale.team import Team
 
 VICTIMS = ("worker-1", "server", "services", "redis", "worker-2", "server", "services", "redis")
@@ -14,6 +15,7 @@ _DOWN_S = 5.0
 """How long what was killed stays away: about what a container takes to come back."""
 _PAUSE_S = 2.0
 _TOLD_EVERY_S = 20.0
+"""As often, the person looks for what asks."""
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Session:
         victims: What is killed, in this order, as the work goes on.
         tell: Gets a line for everything that happens.
         killed: What was killed.
+        answered: How many submits in doubt a person has cleared up.
     """
 
     team: Team
@@ -33,6 +36,7 @@ class Session:
     victims: tuple[str, ...]
     tell: Callable[[str], None]
     killed: list[str] = field(default_factory=list)
+    answered: int = 0
 
     def play(self, seconds: float) -> None:
         """Let the work go on until all is decided, or for so many seconds."""
@@ -45,6 +49,7 @@ class Session:
             if time.monotonic() - told > _TOLD_EVERY_S:
                 told = time.monotonic()
                 self.tell(f"{paid} paid, {decided} decided")
+                self.answered += answer_holds(self.books.ledger, self.books.emulators)
             if self._is_time(paid + decided):
                 self._kill(self.victims[len(self.killed)])
             time.sleep(_PAUSE_S)
