@@ -24,7 +24,7 @@ from rich.console import Console
 from tests.scale.books import Books
 from tests.scale.load import deploy, make_wishes, queue_seconds, state_of, submit
 from tests.scale.session import VICTIMS, Session
-from tests.scale.team import STORE, Team, running_team, running_workers
+from tests.scale.team import STORE, Team, running_team, start_workers
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
 
@@ -47,7 +47,7 @@ def main() -> int:
         team = ends.enter_context(running_team(home.resolve(), _PROVIDERS))
         wishes = make_wishes(team.folder / "images", wanted.models, wanted.runs)
         deploy(team, wishes)
-        ends.enter_context(running_workers(team))
+        start_workers(team)
         books = Books(Ledger(open_store(STORE)), list(team.emulators.values()), submit(wishes))
         tell(f"{wanted.runs} retrainings of {wanted.models} models are submitted")
         session = Session(team, books, VICTIMS[: wanted.kills], tell)

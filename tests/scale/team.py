@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -53,10 +52,17 @@ class Team:
     _processes: dict[str, Processes] = field(default_factory=dict)
     _pids: dict[str, int] = field(default_factory=dict)
 
-    def has(self, name: str, processes: Processes, *arguments: str) -> None:
+    def has(self, name: str, environment: dict[str, str], *arguments: str) -> None:
         """Let a program belong to the installation, and start it."""
-        self._processes[name], self._arguments[name] = processes, arguments
+        # Each is looked after by itself: that one has ended is no reason to give up the others.
+        self._processes[name] = Processes(self.folder / "logs", environment)
+        self._arguments[name] = arguments
         self.start(name)
+
+    def end(self) -> None:
+        """End all programs, the last one first."""
+        while self._processes:
+            self._processes.popitem()[1].end_all()
 
     def start(self, name: str) -> None:
         """Start a program, and wait until it responds where others cannot do without it."""
@@ -66,7 +72,11 @@ class Team:
             return
         self._pids[name] = self._processes[name].start(name, *self._arguments[name])
         if name == "server":
-            self._processes[name].wait_until(name, lambda: responds(f"{self.server_url}/api/health"))
+            self.wait_for(name, f"{self.server_url}/api/health")
+
+    def wait_for(self, name: str, url: str) -> None:
+        """Wait until a program responds. Raises `ProgramFailed` where it does not."""
+        self._processes[name].wait_until(name, lambda: responds(url))
 
     def kill(self, name: str) -> None:
         """Kill a program with all that it has started, as a container or a unit of systemd ends."""
@@ -113,8 +123,8 @@ def running_team(folder: Path, providers: tuple[str, ...]) -> Iterator[Team]:
         redis, redis_port = ends.enter_context(redis_server(folder / "redis", logs))
         emulators = {name: EmulatorControl(f"http://127.0.0.1:{free_port()}") for name in providers}
         team = Team(folder, server_url, store, emulators, _redis=redis)
-        serving = Processes(logs, _environment(folder / "server", server_url, database, redis_port))
-        ends.callback(serving.end_all)
+        ends.callback(team.end)
+        serving = _environment(folder / "server", server_url, database, redis_port)
         for name, control in emulators.items():
             port = control.url.rpartition(":")[2]
             kept = str(folder / name)
@@ -122,7 +132,7 @@ def running_team(folder: Path, providers: tuple[str, ...]) -> Iterator[Team]:
                 name, serving,
                 "tuneloop.cli.app", "emulator", "--provider", name, "--port", port, "--folder", kept,
             )  # fmt: skip
-        _make_tables(serving.environment, logs / "database.log")
+        _make_tables(serving, logs / "database.log")
         port = server_url.rpartition(":")[2]
         team.has(
             "server", serving,
@@ -130,7 +140,7 @@ def running_team(folder: Path, providers: tuple[str, ...]) -> Iterator[Team]:
         )  # fmt: skip
         team.has("services", serving, "prefect", "server", "services", "start")
         for name, control in emulators.items():
-            serving.wait_until(name, partial(responds, f"{control.url}/_emulator/health"))
+            team.wait_for(name, f"{control.url}/_emulator/health")
         updates = {PREFECT_API_URL: f"{server_url}/api", PREFECT_HOME: folder / "here"}
         ends.enter_context(temporary_settings(updates=updates))
         here = clean_environment(server_environment(folder / "here", server_url) | {"TUNELOOP_STORE": STORE})
@@ -138,23 +148,16 @@ def running_team(folder: Path, providers: tuple[str, ...]) -> Iterator[Team]:
         yield team
 
 
-@contextmanager
-def running_workers(team: Team) -> Iterator[None]:
+def start_workers(team: Team) -> None:
     """Start the workers, each with a home and a temporary folder of its own as on a machine of its own."""
-    with ExitStack() as ends:
-        for name in WORKERS:
-            home = team.folder / name
-            environment = server_environment(home, team.server_url) | {
-                "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_S)
-            }
-            processes = Processes(team.folder / "logs", clean_environment(environment))
-            ends.callback(processes.end_all)
-            team.has(
-                name, processes,
-                "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", name,
-                "--limit", str(_RUNS_AT_ONCE),
-            )  # fmt: skip
-        yield
+    for name in WORKERS:
+        of_its_own = server_environment(team.folder / name, team.server_url)
+        environment = of_its_own | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_S)}
+        team.has(
+            name, clean_environment(environment),
+            "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", name,
+            "--limit", str(_RUNS_AT_ONCE),
+        )  # fmt: skip
 
 
 def _environment(home: Path, server_url: str, database: Database, redis_port: int) -> dict[str, str]:
