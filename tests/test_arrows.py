@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "evaluation": {"datasets", "http", "providers", "schemas", "storage"},
     "registry": {"datasets", "evaluation", "ledger", "providers", "schemas", "storage"},
     "sensor": {"ledger", "providers", "registry", "schemas"},
-    "operations": {"datasets", "ledger", "providers", "registry", "schemas", "sensor"},
+    "operations": {"datasets", "ledger", "providers", "registry", "schemas", "sensor", "storage"},
     "webhooks": set(),
     "project": {"providers", "schemas"},
     "orchestration": {

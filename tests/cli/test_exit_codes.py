@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,14 +17,6 @@ from tuneloop.local_server.processes import ProgramFailed
 
 CHECK = ("--provider", "segmind")
 ANY_KEYS = {"TUNELOOP_S3_ACCESS_KEY": "any", "TUNELOOP_S3_SECRET_KEY": "any"}
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address where nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 @pytest.fixture

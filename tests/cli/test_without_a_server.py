@@ -18,6 +18,7 @@ NEEDING_PREFECT = {
     "plan": ["plan", "model.yaml"],
     "status": ["status"],
     "metrics": ["metrics"],
+    "doctor": ["doctor"],
     "adopt": ["adopt", "robot", "--job-id", "3"],
     "models": ["models"],
     "rollback": ["rollback", "robot", "--version", "1", "--reason", "worse"],

@@ -50,6 +50,8 @@ class Orders:
     """Requests with another access key are refused, where there is one."""
     ahead_s: float = 0
     """How far the clock of the server is ahead of the real one."""
+    forgets: set[str] = field(default_factory=set)
+    """Headers of requests that the server does not know, in lower case."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
     exchanges: list[Exchange] | None = None
@@ -142,7 +144,7 @@ class _Forwarding(BaseHTTPRequestHandler):
         connection = HTTPConnection(self.upstream, timeout=30)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in {"expect", "connection"}:
+            if name.lower() not in {"expect", "connection"} | self.orders.forgets:
                 for ours, theirs in self.orders.keys.items():
                     value = value.replace(ours, theirs)  # noqa: PLW2901 - the same header
                 connection.putheader(name, value)

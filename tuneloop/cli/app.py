@@ -216,6 +216,19 @@ def status(store: StoreOrAddress = None, credentials: Accounts = None, *, as_jso
     sys.exit(show_status(store, credentials or [], as_json=as_json))
 
 
+@app.command(rich_help_panel=INSPECT)
+def doctor(*, as_json: Json = False) -> None:
+    """Check the installation: server, workers, blocks, stores, accounts, clocks, disks, deployments.
+
+    Names the remedy of what is wrong. Nothing is paid or changed. Ends with 1 where something needs attention, and
+    with 3 where the Prefect server does not respond.
+    """
+    named_by = use_server()
+    from tuneloop.cli.doctor import show_diagnosis
+
+    sys.exit(show_diagnosis(named_by, as_json=as_json))
+
+
 @app.command(rich_help_panel=DECIDE)
 def adopt(  # noqa: PLR0913 - what a fine-tune needs that nobody here has made
     model: Annotated[str, typer.Argument(help="Name of the model here.")],

@@ -24,23 +24,28 @@ from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.orchestration.blocks import credentials_types, open_provider, store_of
+from tuneloop.orchestration.deployed import (
+    all_deployed,
+    left_over_schedules,
+    made_from,
+    mark_of,
+    other_project_of,
+)
 from tuneloop.orchestration.deployment_files import (
     Key,
-    check_file,
+    check_files,
     deployment_files,
     entries_of,
     named_blocks,
-    named_twice,
+    set_default_store,
 )
 from tuneloop.orchestration.run_form import fill_form
 from tuneloop.orchestration.server_address import server_url
 from tuneloop.orchestration.stores import prepare_stores
 from tuneloop.project.layer import OPERATOR_FILE
-from tuneloop.settings import Settings
 
 WORK_POOL = "tuneloop"
 _STORE_TYPES = (LocalFileSystem, AwsCredentials, MinIOCredentials, S3Bucket)
-_PAGE = 200
 
 
 def prepare_server() -> None:
@@ -72,10 +77,9 @@ def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
         ConfigurationError: A file has a problem (nothing is deployed then), or no server is named.
         StoreError: A store is not the one that the server knows; nothing is deployed then.
     """
-    os.environ.setdefault("TUNELOOP_STORE", Settings().store)
+    set_default_store()
     files = deployment_files(project)
-    problems = [problem for file in files for problem in check_file(file)] or named_twice(files)
-    if problems:
+    if problems := check_files(files):
         raise ConfigurationError("nothing was deployed:\n" + "\n".join(f"- {item}" for item in problems))
     everything = {file: entries_of(file) for file in files}
     declared = {key: entry for entries in everything.values() for key, entry in entries.items()}
@@ -83,12 +87,13 @@ def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
     ready = [entry for key, entry in declared.items() if key not in missing]
     here = project.resolve()
     with get_client(sync_client=True) as client:
-        before = _deployments(client)
+        before = all_deployed(client)
         _check_nobody_elses(before, declared, here)
         lines = prepare_stores(set().union(*map(named_blocks, ready)))
         for file, entries in everything.items():
             lines += _deploy(here, file, [key for key in entries if key not in missing])
-        ours = _ours(client, here, declared)
+        ours = made_from(all_deployed(client), here, declared)
+        _mark(client, [ours[key] for key in ours.keys() & declared.keys()])
         for key in ours.keys() & declared.keys():
             fill_form(client, ours[key])
         lines += _pause_again(client, before, declared)
@@ -99,8 +104,7 @@ def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
 def _check_nobody_elses(before: dict[Key, DeploymentResponse], files: dict[Key, Any], project: Path) -> None:
     """Raise `ConfigurationError` where a deployment would take the place of another project's."""
     for key in before.keys() & files.keys():
-        folders = {_directory(step) for step in before[key].pull_steps or []} - {None, str(project)}
-        for folder in (folder for folder in folders if folder and Path(folder, OPERATOR_FILE).is_file()):
+        if (folder := other_project_of(before[key], project)) is not None:
             raise ConfigurationError(
                 f"nothing was deployed: {key[1]} is deployed from the project in {folder} already. For two "
                 "projects on one Prefect server give each sensor and each model a name of its own, and keep "
@@ -141,31 +145,11 @@ def _deploy(project: Path, file: Path, keys: list[Key]) -> list[str]:
     return [f"deployed {file}: {', '.join(name for _, name in keys)}"]
 
 
-def _deployments(client: SyncPrefectClient) -> dict[Key, DeploymentResponse]:
-    """Every deployment of the server."""
-    found: dict[Key, DeploymentResponse] = {}
-    offset = 0
-    while page := client.read_deployments(limit=_PAGE, offset=offset):
-        found |= {(one.entrypoint or "", one.name): one for one in page}
-        offset += len(page)
-    return found
-
-
-def _ours(client: SyncPrefectClient, folder: Path, files: dict[Key, Any]) -> dict[Key, DeploymentResponse]:
-    """Mark what was deployed from a folder just now, and find all that `tuneloop deploy` has made from there.
-
-    The mark is a tag with the name: a copy that was made in the UI, under another name, has none of its own.
-    """
-    ours = {}
-    for key, found in _deployments(client).items():
-        if not any(_directory(step) == str(folder) for step in found.pull_steps or []):
-            continue
-        mark = f"tuneloop:{found.name}"
-        if key in files and mark not in found.tags:
+def _mark(client: SyncPrefectClient, ours: list[DeploymentResponse]) -> None:
+    """Mark what was deployed just now, so that it is known once it is in no file any more."""
+    for found in ours:
+        if (mark := mark_of(found)) not in found.tags:
             client.update_deployment(found.id, DeploymentUpdate(tags=[*found.tags, mark]))
-        if key in files or mark in found.tags:
-            ours[key] = found
-    return ours
 
 
 def _pause_again(
@@ -201,12 +185,10 @@ def _remove_undeclared(
             if not keep:
                 client.delete_deployment(found.id)
             continue
-        slugs = {schedule.get("slug") for schedule in files[key].get("schedules") or []}
-        for schedule in found.schedules:
-            if schedule.slug is not None and schedule.slug not in slugs:
-                lines.append(f"schedule {schedule.slug} of {found.name} {done}")
-                if not keep:
-                    client.delete_deployment_schedule(found.id, schedule.id)
+        for schedule in left_over_schedules(found, files[key]):
+            lines.append(f"schedule {schedule.slug} of {found.name} {done}")
+            if not keep:
+                client.delete_deployment_schedule(found.id, schedule.id)
     return lines
 
 
@@ -223,11 +205,3 @@ def _is_same(one: DeploymentSchedule, other: DeploymentSchedule) -> bool:
 def _times(item: DeploymentSchedule) -> dict[str, Any]:
     """When a schedule starts runs. Prefect counts an interval from each deploy anew."""
     return item.schedule.model_dump(exclude={"anchor_date"})
-
-
-def _directory(step: dict[str, Any]) -> str | None:
-    """Where a deployment's flow runs, by one of its pull steps; None where the step says nothing of it."""
-    for name, inputs in step.items():
-        if name.endswith("set_working_directory") and isinstance(inputs, dict):
-            return str(inputs.get("directory"))
-    return None

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.project.layer import MODEL_FILES, OPERATOR_FILE, import_from_project, shipped
+from tuneloop.settings import Settings
 
 Key = tuple[str, str]
 """Entrypoint and name of a deployment."""
@@ -39,8 +40,7 @@ _DEPLOYMENT_KEYS = {
     "enforce_parameter_schema",
 }
 _SCHEDULE_KEYS = {"cron", "interval", "rrule", "timezone", "slug", "active", "parameters", "day_or", "anchor_date"}
-_SET_BY_DEPLOY = {"TUNELOOP_STORE"}
-"""Variables that `tuneloop deploy` fills in where nobody has set them."""
+_STORE = "TUNELOOP_STORE"
 _VARIABLE = re.compile(r"\{\{\s*\$([A-Za-z_]\w*)\s*\}\}")
 
 
@@ -57,6 +57,16 @@ def deployment_files(project: Path) -> list[Path]:
 def _is_compose(file: Path) -> bool:
     """Whether a file is Docker Compose's, which a checkout has beside those of models."""
     return file.name == "compose.yaml" and re.search(rb"^services:", file.read_bytes(), re.MULTILINE) is not None
+
+
+def set_default_store() -> None:
+    """Set the variable by which files name the installation's own store, where nobody has."""
+    os.environ.setdefault(_STORE, Settings().store)
+
+
+def check_files(files: list[Path]) -> list[str]:
+    """Check the files of a project, each and together. Returns problems as `check_file` does."""
+    return [problem for file in files for problem in check_file(file)] or named_twice(files)
 
 
 def check_file(path: Path) -> list[str]:
@@ -168,7 +178,7 @@ def _check_parameters(place: str, entrypoint: str, sets: dict[str, Any]) -> list
             continue
         problems += [
             f"{place}, {what}: the environment variable {name} is not set; set it, or write the value itself"
-            for name in sorted({*_VARIABLE.findall(str(values))} - _SET_BY_DEPLOY - {*os.environ})
+            for name in sorted({*_VARIABLE.findall(str(values))} - {_STORE, *os.environ})
         ]
         if values.get("force_reason"):
             problems.append(

@@ -78,16 +78,21 @@ def delete_idle_runs(client: SyncPrefectClient, previous: datetime | None) -> No
 
 def sensor_problems(client: SyncPrefectClient, store: str, at: datetime) -> list[str]:
     """Why nothing polls the trainings of a store, or not any more; empty where all is well."""
+    active, found = polling(client, store, at)
+    return found + pool_problems(client, {item.work_pool_name for item in active if item.work_pool_name})
+
+
+def polling(client: SyncPrefectClient, store: str, at: datetime) -> tuple[list[DeploymentResponse], list[str]]:
+    """The sensors of a store whose schedule is active, and why they do not poll; work pools are not looked at."""
     active, missing = active_sensors(client, store)
     if missing is not None:
-        return [f"suspended runs of {store} are not resumed: {missing}"]
+        return [], [f"suspended runs of {store} are not resumed: {missing}"]
     found = _overdue(client, active, at)
-    found += pool_problems(client, {item.work_pool_name for item in active if item.work_pool_name})
     try:
         client.read_deployment_by_name(CONTINUING)
     except ObjectNotFound:
         found.append(f"there is no deployment {CONTINUING} to continue lost runs: run `tuneloop deploy`")
-    return found
+    return active, found
 
 
 def last_tick(client: SyncPrefectClient, store: str) -> datetime | None:

@@ -17,15 +17,18 @@ _NAME = "PREFECT_API_URL"
 _LONGEST_SENDING_S = 15
 
 
-def use_server(*, emits: bool = False, instead: str = "") -> None:
+def use_server(*, emits: bool = False, instead: str = "") -> str:
     """Raise `ConfigurationError` without a Prefect server, before Prefect is imported or anything is written.
+
+    Returns what names the server, for people.
 
     Args:
         emits: The command has events of its own to send.
         instead: What else one may do, for a command that has a way without a server.
     """
+    named_by = _NAME if _NAME in os.environ else "Prefect's settings"
     if _NAME not in os.environ and (own := own_server(Path())) is not None:
-        os.environ[_NAME] = own
+        os.environ[_NAME], named_by = own, "`tuneloop up`"
     if named_server() is None:
         raise ConfigurationError(
             f"{_NAME} is not set, so there is no Prefect server to speak to. Run `tuneloop up` in the folder of a "
@@ -33,6 +36,7 @@ def use_server(*, emits: bool = False, instead: str = "") -> None:
         )
     if not emits:
         send_no_events()
+    return named_by
 
 
 def send_no_events() -> None:

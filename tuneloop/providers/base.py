@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from tuneloop.clock import Deadline
+from tuneloop.clock import Deadline, now
 from tuneloop.errors import ConfigurationError, ProviderUnavailable
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.frozen import FrozenModel
@@ -208,6 +208,10 @@ class Provider(ABC):
         listed = self.list_jobs()
         ours = tuple(job for job in listed.jobs if job.name.rpartition("-g")[0] == stem)
         return listed.model_copy(update={"jobs": ours})
+
+    def check_access(self) -> None:
+        """Ask for something that costs nothing, which shows that the API responds and accepts the key."""
+        self.find("", now())
 
     @abstractmethod
     def get_job(self, job: Submission) -> JobStatus:

@@ -78,6 +78,12 @@ def verify(store: Store) -> StoreIdentity:
     can see. Raises `StoreError` where it cannot be used, and as `identity_of`: no store is made here.
     """
     identity = check_clock(store)
+    check_writes_once(store, identity)
+    return identity
+
+
+def check_writes_once(store: Store, identity: StoreIdentity) -> None:
+    """Write the identity of a store once more, which is refused. Raises `StoreError` where it is not."""
     # Whoever ignores the condition writes the same identity over itself: the store stays the one it was.
     if store.create(IDENTITY, _to_json(identity.model_copy(update={"writer_id": new_writer()}))):
         raise StoreError(
@@ -85,7 +91,6 @@ def verify(store: Store) -> StoreIdentity:
             "two runs could both pay for one training. Use a server that honours it, such as Amazon S3, "
             "Cloudflare R2, Ceph or a recent MinIO, or a local directory."
         )
-    return identity
 
 
 def check_clock(store: Store) -> StoreIdentity:

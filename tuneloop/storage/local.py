@@ -34,6 +34,11 @@ class LocalDirectory(Store):
         self.part_size = part_size
         self.uri = self._folder.as_uri()
 
+    @property
+    def folder(self) -> Path:
+        """Its root folder, as an absolute path."""
+        return self._folder
+
     def create(self, name: str, data: bytes) -> bool:
         path = self._path(name)
         with self._draft(name) as draft:

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 ROUTE = "/hooks/{provider}/{path}"
 """Where the receiver listens, below its public address."""
+READY = b"ready\n"
+"""What the receiver says to a person, or to `tuneloop doctor`, who opens an account's address."""
 _RANDOM_BYTES = 24
 _PATH = re.compile(r"[A-Za-z0-9_-]{20,128}")
 

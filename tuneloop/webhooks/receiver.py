@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from tuneloop.errors import ProviderUnavailable
 from tuneloop.redaction import redact
-from tuneloop.webhooks.account import ROUTE, WebhookAccount
+from tuneloop.webhooks.account import READY, ROUTE, WebhookAccount
 
 PAUSE_S = 30.0
 """From one sensor run of an account to the next. Whoever knows an address can cause no more than that."""
@@ -108,7 +108,7 @@ class _Receiver:
         if account is None:
             return _not_found(request, None)
         if request.method != "POST":
-            return PlainTextResponse("ready\n")
+            return PlainTextResponse(READY)
         try:
             async with asyncio.timeout(_READ_TIMEOUT_S):
                 body = await _bounded_body(request)

@@ -137,6 +137,10 @@ class BflProvider(Provider):
         """Every fine-tune of one training; only those are asked for their state."""
         return self._list(lambda name: name.rpartition("-g")[0] == stem)
 
+    def check_access(self) -> None:
+        """The list alone, without a request for each fine-tune."""
+        self._transport.call("GET", "/v1/my_finetunes")
+
     def get_job(self, job: Submission) -> JobStatus:
         return self._job(job.job_id, None)
 

@@ -1,0 +1,1 @@
+"""What can be checked of an installation without Prefect, and how checks are run."""

@@ -1,0 +1,1 @@
+"""What can be checked of an installation through its Prefect server: `tuneloop doctor`."""

@@ -1,0 +1,66 @@
+"""The Prefect server, its work pools, and the sensor that polls."""
+
+from __future__ import annotations
+
+import re
+
+import prefect
+from prefect.client.orchestration import get_client
+
+from tuneloop.clock import now
+from tuneloop.operations.doctor.check import Check, ok, problem, unknown
+from tuneloop.orchestration.sensor_runs import last_tick, polling, pool_problems
+from tuneloop.orchestration.server_address import trouble_with_server
+from tuneloop.orchestration.store_checks import server_address
+
+SERVER = "Prefect server"
+_VERSION = "Prefect version"
+_MINOR = re.compile(r"\d+\.\d+(?=\.)")
+_TOGETHER = {"3.8", "3.9"}
+"""Minor versions of a server and its clients that were tried with each other (`make test-prefect38`)."""
+
+
+def server_checks(named_by: str) -> list[Check]:
+    """Check that the server responds, and that its version and this one go together."""
+    place = f"{server_address()}, named by {named_by}"
+    try:
+        with get_client(sync_client=True) as client:
+            theirs = client.api_version()
+    except Exception as error:
+        if (trouble := trouble_with_server(error)) is None:
+            raise
+        return [problem(SERVER, f"no use at {place}", trouble)]
+    return [ok(SERVER, place), version_check(prefect.__version__, str(theirs))]
+
+
+def version_check(ours: str, theirs: str) -> Check:
+    """Judge the versions of this Prefect and of the server's."""
+    minors = {found[0] for text in (ours, theirs) if (found := _MINOR.match(text))}
+    if not _MINOR.match(theirs):
+        return unknown(_VERSION, "the server does not tell its own", f"It says {theirs[:40]!r}. Is it Prefect's?")
+    if len(minors) == 1 or minors <= _TOGETHER:
+        return ok(_VERSION, f"{ours} here, {theirs} on the server")
+    return problem(
+        _VERSION,
+        f"{ours} here, {theirs} on the server",
+        f"They were not tried with each other: install prefect {ours} where the server runs, or the Tuneloop here "
+        f"that goes with prefect {theirs}.",
+    )
+
+
+def pool_checks(pool: str) -> list[Check]:
+    """Check that a work pool starts runs."""
+    name = f"work pool {pool}"
+    with get_client(sync_client=True) as client:
+        found = pool_problems(client, {pool})
+    return [problem(name, "starts no runs", line) for line in found] or [ok(name, "a worker is online")]
+
+
+def sensor_checks(store: str) -> list[Check]:
+    """Check that the sensor polls the trainings of a store."""
+    name, at = f"sensor of {store}", now()
+    with get_client(sync_client=True) as client:
+        found = polling(client, store, at)
+        tick = last_tick(client, store)
+    ago = "" if tick is None else f", {(at - tick).total_seconds():.0f} s ago"
+    return [problem(name, "does not poll", line) for line in found] or [ok(name, f"polls{ago}")]
