@@ -66,7 +66,7 @@ def differences(found: DeploymentResponse, entry: dict[str, Any]) -> list[str]:
     """
     pool, schedules = entry.get("work_pool") or {}, entry.get("schedules") or []
     is_same = {
-        "parameters": _values(entry, found.parameters) == _values(entry, resolved(entry.get("parameters"))),
+        "parameters": _is_same_call(entry, found.parameters, resolved(entry.get("parameters") or {})),
         "schedules": all(any(_is_made_of(made, item) for made in found.schedules) for item in schedules),
         "work_pool": found.work_pool_name == pool.get("name")
         and found.job_variables == resolved(pool.get("job_variables") or {}),
@@ -77,12 +77,17 @@ def differences(found: DeploymentResponse, entry: dict[str, Any]) -> list[str]:
     return [name for name, same in is_same.items() if not same]
 
 
-def _values(entry: dict[str, Any], parameters: dict[str, Any] | None) -> dict[str, Any]:
-    """What a flow makes of parameters: the run form keeps a recipe in other fields than a file."""
+def _is_same_call(entry: dict[str, Any], one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a flow makes the same of two sets of parameters: its run form keeps a recipe in other fields."""
+    if one == other:
+        return True
+    if not one or not other:
+        return False
     try:
-        return flow_of(entry["entrypoint"]).validate_parameters(parameters or {})
+        flow = flow_of(entry["entrypoint"])
+        return flow.validate_parameters(one) == flow.validate_parameters(other)
     except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError):
-        return parameters or {}  # its form asks for the rest
+        return False
 
 
 def _is_made_of(made: DeploymentSchedule, item: dict[str, Any]) -> bool:

@@ -24,7 +24,7 @@ def identity_check(name: str, look: Callable[[], StoreIdentity]) -> tuple[Check,
     except StoreError as error:
         said = next(words for kind, words in _SAID if isinstance(error, kind))
         return problem(name, said, str(error)), None
-    return ok(name, "the one that this Prefect server knows and drives"), identity
+    return ok(name, "known to this server, and driven by it"), identity
 
 
 def promise_checks(name: str, store: Store, identity: StoreIdentity) -> list[Check]:

@@ -61,5 +61,5 @@ def checks_of_pair(store_slug: str, account_slug: str) -> list[Check]:
     try:
         check_account(store_slug, store, identity, provider, read_only=True)
     except ConfigurationError as error:
-        return [problem(name, "not as the store knows it", str(error))]
-    return [ok(name, "as the store knows it")]
+        return [problem(name, "is known otherwise", str(error))]
+    return [ok(name, "known")]

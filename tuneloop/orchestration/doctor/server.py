@@ -60,7 +60,7 @@ def sensor_checks(store: str) -> list[Check]:
     """Check that the sensor polls the trainings of a store."""
     name, at = f"sensor of {store}", now()
     with get_client(sync_client=True) as client:
-        found = polling(client, store, at)
+        _, found = polling(client, store, at)
         tick = last_tick(client, store)
-    ago = "" if tick is None else f", {(at - tick).total_seconds():.0f} s ago"
-    return [problem(name, "does not poll", line) for line in found] or [ok(name, f"polls{ago}")]
+    well = "has not polled yet" if tick is None else f"last polled {(at - tick).total_seconds():.0f} s ago"
+    return [problem(name, "does not poll", line) for line in found] or [ok(name, well)]
