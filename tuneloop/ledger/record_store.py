@@ -8,10 +8,13 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from tuneloop import __version__
 from tuneloop.errors import CorruptRecord
 from tuneloop.schemas.records import Record
 from tuneloop.storage.base import Store
 
+_BEYOND_THIS_VERSION = {"extra_forbidden", "literal_error", "union_tag_invalid"}
+"""Faults of a record that is whole and says more than is known here."""
 _NUMBERED = re.compile(r"(\d{4,})\.json")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 Read = TypeVar("Read")
@@ -57,7 +60,11 @@ class RecordStore:
             return kind.validate_json(self.store.read(name))
         except ValidationError as error:
             where = ", ".join(".".join(map(str, item["loc"])) or "the whole" for item in error.errors()[:3])
-            raise CorruptRecord(
-                f"{self.store.uri_of(name)} is not a record of this version ({where}); restore it or upgrade "
-                "Tuneloop"
-            ) from None
+            if all(item["type"] in _BEYOND_THIS_VERSION for item in error.errors()):
+                problem = (
+                    f"was written by a newer version of Tuneloop than {__version__}, which runs here ({where}). "
+                    "Nothing was changed; upgrade Tuneloop on this machine"
+                )
+            else:
+                problem = f"is not a record of this version ({where}); restore it or upgrade Tuneloop"
+            raise CorruptRecord(f"{self.store.uri_of(name)} {problem}") from None
