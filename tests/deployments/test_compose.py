@@ -57,7 +57,7 @@ def test_only_the_server_and_its_services_reach_the_database_and_redis() -> None
 
 def test_every_image_has_a_version_and_ours_has_no_rights_but_its_own() -> None:
     for service in SERVICES.values():
-        assert re.fullmatch(r"[a-z0-9/]+:(?!latest|main)[\w.-]+", service["image"])
+        assert re.fullmatch(r"[a-z0-9./]+:(?!latest|main)[\w.-]+", service["image"])
         if service["image"].startswith("tuneloop:"):
             assert service["cap_drop"] == ["ALL"]
             assert service["security_opt"] == ["no-new-privileges:true"]
