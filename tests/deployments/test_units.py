@@ -59,8 +59,6 @@ def test_unit_can_be_reached_from_this_machine_only(path: Path) -> None:
     assert "--host" not in line or "--host 127.0.0.1" in line
 
 
-def test_worker_alone_is_asked_to_stop_and_outlives_a_run_that_takes_too_much() -> None:
+def test_worker_outlives_a_run_that_takes_too_much() -> None:
     (path,) = [path for path in UNITS if path.stem == "tuneloop-worker"]
-    service = unit(path)["Service"]
-    assert (service["KillMode"], service["KillSignal"]) == (["mixed"], ["SIGINT"])
-    assert service["OOMPolicy"] == ["continue"]
+    assert unit(path)["Service"]["OOMPolicy"] == ["continue"]
