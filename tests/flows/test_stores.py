@@ -96,18 +96,6 @@ def test_store_that_has_lost_all_but_its_name_stops_a_run_before_it_pays(
     assert bill.paths == []
 
 
-def test_store_that_is_lost_for_good_is_replaced_by_a_person_only(shop: Shop, bill: Bill) -> None:
-    before = identity_of(LocalDirectory(shop.folder)).store_id
-    assert here(shop.wish).name == "Completed"
-    is_emptied(shop)
-    with pytest.raises(StoreError):
-        init_store(shop.store)
-    init_store(shop.store, replace=True)
-    assert identity_of(LocalDirectory(shop.folder)).store_id != before
-    assert here({**shop.wish, "dry_run": True}).name == "Completed"
-    assert len(bill.trainings) == 1
-
-
 def test_another_store_behind_the_same_block_is_named_with_both_ids(shop: Shop, stack: Stack, bill: Bill) -> None:
     other = shop.folder.parent / "other"
     other.mkdir()
