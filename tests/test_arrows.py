@@ -132,10 +132,13 @@ def test_flows_and_blocks_import_the_api_alone_and_a_block_its_providers_client(
                 assert not module.startswith("tuneloop") or module in {"tuneloop.api", client}, f"{file}: {module}"
 
 
-def test_every_name_of_the_api_is_there_and_is_imported_only_when_it_is_asked_for() -> None:
-    asks = "import tuneloop.api as a, sys; print('prefect' in sys.modules, *(getattr(a, n) for n in a.__all__))"
+def test_every_name_of_the_api_is_there_and_is_imported_only_when_it_is_used() -> None:
+    functions = "all(callable(getattr(a, n)) for n in a.__all__ if n.islower())"
+    homes = "all(getattr(import_module(a._HOMES[n]), n) for n in a.__all__)"
+    asks = f"print({functions}, 'prefect' in sys.modules, {homes})"
+    asks = f"import sys, tuneloop.api as a; from importlib import import_module; {asks}"
     asked = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
-    assert asked.stdout.startswith("False ")
+    assert asked.stdout == "True False True\n"
 
 
 def test_rooms_of_the_library_import_what_their_row_allows() -> None:

@@ -1,6 +1,7 @@
 """What a project's own flows and blocks import; all else in the library may change with any release.
 
-A name is imported from where it lives when it is first asked for: a flow pays only for what it uses.
+A flow pays only for what it uses: a function is imported from where it lives when it is first called, anything
+else when it is asked for. Most runs find nothing changed, and call none of those that train or judge.
 """
 
 from __future__ import annotations
@@ -32,21 +33,21 @@ if TYPE_CHECKING:
     from tuneloop.orchestration.failover import fail_over as fail_over
     from tuneloop.orchestration.polling import poll_trainings as poll_trainings
     from tuneloop.orchestration.run_form import show_in_form as show_in_form
+    from tuneloop.orchestration.run_plan import show_plan as show_plan
     from tuneloop.orchestration.run_request import Fallback as Fallback
     from tuneloop.orchestration.run_request import RunRequest as RunRequest
-    from tuneloop.orchestration.run_request import show_plan as show_plan
     from tuneloop.orchestration.stages.adoption import adopt as adopt
     from tuneloop.orchestration.stages.comparison import compare as compare
     from tuneloop.orchestration.stages.comparison import finish_cancelled_comparison as finish_cancelled_comparison
     from tuneloop.orchestration.stages.evaluation import evaluate as evaluate
     from tuneloop.orchestration.stages.preparation import prepare as prepare
     from tuneloop.orchestration.stages.promotion import finish_cancelled_run as finish_cancelled_run
-    from tuneloop.orchestration.stages.promotion import nothing_to_do as nothing_to_do
     from tuneloop.orchestration.stages.promotion import promote as promote
     from tuneloop.orchestration.stages.promotion import stop as stop
     from tuneloop.orchestration.stages.rollback import Reason as Reason
     from tuneloop.orchestration.stages.rollback import roll_back as roll_back
     from tuneloop.orchestration.stages.training import train as train
+    from tuneloop.orchestration.stages.unchanged import nothing_to_do as nothing_to_do
     from tuneloop.providers.registry import DEFAULT_CREDENTIALS as DEFAULT_CREDENTIALS
     from tuneloop.providers.registry import Recipe as Recipe
     from tuneloop.providers.registry import Trainer as Trainer
@@ -72,4 +73,14 @@ if not TYPE_CHECKING:  # else a type checker would find any name here
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:
             raise AttributeError(f"tuneloop.api has no {name}; it has {', '.join(sorted(_HOMES))}")
+        return _on_call(name) if name.islower() else _imported(name)
+
+    def _on_call(name: str) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            return _imported(name)(*arguments, **named)
+
+        call.__name__ = call.__qualname__ = name
+        return call
+
+    def _imported(name: str) -> Any:
         return getattr(import_module(_HOMES[name]), name)

@@ -1,62 +1,27 @@
-"""A store that has trained and judged a dataset, and a run that finds it unchanged: all of it without Prefect."""
+"""What a run leaves in a store that has trained and judged a dataset: written without training anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from prefect.logging import disable_run_logger
-
+from benchmarks.data.unchanged_run import context_for, request_for
 from tuneloop.clock import now
 from tuneloop.datasets.captions import CaptionRule
 from tuneloop.datasets.scan import preflight
 from tuneloop.datasets.sources.opening import open_source
 from tuneloop.datasets.unchanged import ScanRecord, save_scan_record, scan_record_name, state_of
-from tuneloop.ledger.accounts import current_driver, hand_over, remember_origin
-from tuneloop.ledger.collection import weights_problem
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
-from tuneloop.orchestration.stages.preparation import prepare
-from tuneloop.providers.segmind.client import SegmindProvider
-from tuneloop.providers.segmind.recipes import FluxLoraRecipe
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.dataset import NO_LIMITS
 from tuneloop.schemas.evaluation import GateResult
-from tuneloop.schemas.plan import EvaluationConfig
-from tuneloop.schemas.records import Collected, Decision, RunRecord, Submitted, Trained
-from tuneloop.schemas.spending import SpendingLimits
+from tuneloop.schemas.records import Collected, RunRecord, Submitted, Trained
 from tuneloop.storage.base import Store
-from tuneloop.storage.identity import create_store, identity_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-WHO = "a benchmark"
-
-
-def request_for(dataset: str) -> RunRequest:
-    """A plain wish for a dataset."""
-    recipe = FluxLoraRecipe(instance_prompt="a photo of TOK", trigger_word="TOK")
-    return RunRequest("bench", dataset, recipe, EvaluationConfig(prompts=("a photo of TOK",)), "unchanged", None)
-
-
-def context_for(store: Store, flow_run: str = "the-first-run") -> RunContext:
-    """Open a store as a run does; what the Prefect server knows of it is left out."""
-    identity = identity_of(store)
-    provider = SegmindProvider("a-key", base_url="http://127.0.0.1:9")
-    assert current_driver(Ledger(store)) is not None  # noqa: S101
-    remember_origin(Ledger(store), provider.account, provider.base_url)
-    return RunContext(
-        store, Ledger(store), provider, SpendingLimits(), "the-store", "the-credentials", identity, flow_run
-    )
-
-
-def make_store(store: Store) -> None:
-    """Make a store that somebody drives."""
-    create_store(store, WHO)
-    hand_over(Ledger(store), "server", "http://127.0.0.1:9", WHO)
 
 
 def make_judged(store: Store, dataset: str, client_for: Callable[[str], S3Client]) -> RunRecord:
@@ -99,14 +64,3 @@ def _train(ledger: Ledger, run: RunRecord) -> None:
     decision = Registry(ledger).record(run, verdict, number=1, against=0, report="report.html")
     assert decision is not None  # noqa: S101
     Registry(ledger).promote(run, collected, decision)
-
-
-def unchanged_run(store: Store, dataset: str) -> Decision | None:
-    """What a run does on an unchanged dataset, from the opened blocks to its end: the decision found."""
-    ctx = context_for(store, str(uuid4()))
-    with disable_run_logger():
-        run = ctx.load_run() or prepare(ctx, request_for(dataset))
-    previous = ctx.registry.applied_decision(run)
-    if previous is not None and (champion := ctx.registry.champion_beside(run)) is not None:
-        weights_problem(ctx.ledger, champion)
-    return previous

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import pytest
 from prefect.logging import disable_run_logger
 
-from benchmarks.data.judged import context_for, make_judged, make_store, request_for, unchanged_run
+from benchmarks.data.judged import make_judged
 from benchmarks.data.material import make_captioned
+from benchmarks.data.unchanged_run import context_for, make_store, request_for, unchanged_run
 from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tuneloop.datasets.unchanged import scan_record_name, state_of
 from tuneloop.ledger.collection import weights_problem

@@ -18,7 +18,7 @@ from tuneloop.cli.store_status import show_in_flight
 from tuneloop.cli.terminal import say, shown
 from tuneloop.operations.plan import RunPlan
 from tuneloop.operations.status import OpenTraining
-from tuneloop.orchestration.run_request import plan_markdown
+from tuneloop.orchestration.run_plan import plan_markdown
 from tuneloop.registry.models import ModelSummary
 from tuneloop.schemas.dataset import DatasetDifference
 from tuneloop.schemas.records import Promotion

@@ -15,9 +15,12 @@ from flows.retrain_model import retrain_model
 from tests.datasets.images import JPEG, PNG
 from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
+from tuneloop.orchestration.comparison_request import Candidate
+from tuneloop.orchestration.run_request import Fallback
 from tuneloop.providers.registry import TRAINERS
 from tuneloop.providers.segmind.recipes import FluxDevRender, FluxLoraRecipe
-from tuneloop.schemas.evaluation import GatePolicy
+from tuneloop.schemas.evaluation import GatePolicy, ScoreWeights
+from tuneloop.schemas.frozen import FrozenModel
 from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.recipe_form import to_form
 from tuneloop.schemas.training import Account, TrainingIdentity
@@ -184,3 +187,8 @@ def test_form_has_few_fields_and_none_that_may_be_null() -> None:
     for field in (*shape["properties"].values(), *shape["properties"]["recipe"]["properties"].values()):
         assert field["title"]
         assert field["description"]
+
+
+@pytest.mark.parametrize("shown", [EvaluationConfig, GatePolicy, ScoreWeights, Fallback, Candidate])
+def test_every_field_of_a_form_or_report_says_what_it_is(shown: type[FrozenModel]) -> None:
+    assert not [name for name, field in shown.model_fields.items() if not field.description]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 from PIL import Image
+from prefect.client.orchestration import get_client
 from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
 
@@ -33,6 +34,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_provider, open_store
+from tuneloop.orchestration.s3_store import S3_BUCKET, PlainBucket
 from tuneloop.orchestration.stores import init_store
 from tuneloop.providers.bfl.recipes import BflFinetuneRecipe
 
@@ -61,6 +63,12 @@ def slug(stack: Stack) -> Iterator[str]:
         )
         init_store("s3-bucket/elsewhere")
         yield "s3-bucket/elsewhere"
+
+
+def test_block_as_the_server_keeps_it_is_read_without_prefect_aws(slug: str) -> None:
+    with get_client(sync_client=True) as client:
+        kept = client.read_block_document_by_name(slug.partition("/")[2], S3_BUCKET)
+    assert PlainBucket.model_validate(kept.data).bucket_folder == "team"
 
 
 @pytest.fixture

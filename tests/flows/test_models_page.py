@@ -28,7 +28,8 @@ from tuneloop.errors import StoreError
 from tuneloop.evaluation.reports.models_page import MODELS_PAGE
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import open_store
-from tuneloop.orchestration.models_page import may_have_changed, update_models_page
+from tuneloop.orchestration.models_changes import may_have_changed
+from tuneloop.orchestration.models_page import update_models_page
 from tuneloop.orchestration.polling import poll_trainings
 from tuneloop.storage.local import LocalDirectory
 

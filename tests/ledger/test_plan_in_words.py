@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tuneloop.operations.plan import Action, RunPlan
-from tuneloop.orchestration.run_request import plan_markdown
+from tuneloop.orchestration.run_plan import plan_markdown
 from tuneloop.providers.bfl.recipes import BflProRender
 from tuneloop.providers.segmind.recipes import FluxDevRender
 from tuneloop.schemas.spending import SpendingLimits

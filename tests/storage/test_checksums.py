@@ -9,7 +9,7 @@ from prefect_aws import AwsClientParameters, MinIOCredentials
 from prefect_aws.s3 import S3Bucket
 
 from tests.storage.recording_server import recording
-from tuneloop.orchestration.blocks import _s3_client
+from tuneloop.orchestration.s3_store import client_of
 from tuneloop.storage.s3 import S3Store
 
 REQUEST, RESPONSE = "AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION"
@@ -45,7 +45,7 @@ def test_checksums_are_sent_and_asked_for_as_the_user_says(
             aws_client_parameters=parameters,
         )
         block = S3Bucket(bucket_name="bucket", credentials=credentials)
-        store = S3Store(_s3_client(block, "s3-bucket/test"), "bucket")
+        store = S3Store(client_of(block, "s3-bucket/test"), "bucket")
         store.create("x", b"data")
         store.read("x")
     put, get = server.headers

@@ -15,7 +15,8 @@ from tuneloop.errors import ConfigurationError
 from tuneloop.operations.plan import RunPlan
 from tuneloop.orchestration.context import open_context
 from tuneloop.orchestration.deployment_files import check_file, flow_of, resolved
-from tuneloop.orchestration.run_request import RunRequest, build_plan, plan_changes, plan_rows
+from tuneloop.orchestration.run_plan import build_plan, plan_changes, plan_rows
+from tuneloop.orchestration.run_request import RunRequest
 from tuneloop.settings import Settings
 
 _ENTRYPOINT = "flows/retrain_model.py:retrain_model"

@@ -20,7 +20,6 @@ from pydantic import JsonValue, ValidationError
 
 from tuneloop.datasets.files import walk
 from tuneloop.datasets.sources import kind_of
-from tuneloop.datasets.sources.s3 import default_client, list_objects, parse_s3_uri
 from tuneloop.errors import DatasetError, ObjectNotFound
 from tuneloop.schemas.canonical import canonical_json, digest_of
 from tuneloop.schemas.dataset import Sha256
@@ -65,16 +64,20 @@ def save_scan_record(store: Store, name: str, record: ScanRecord) -> None:
     store.create(name, canonical_json(record.model_dump(mode="json")))
 
 
-def state_of(source: str, client_for: Callable[[str], S3Client] = default_client) -> str | None:
+def state_of(source: str, client_for: Callable[[str], S3Client] | None = None) -> str | None:
     """Digest of a source's names, sizes and times; None where they cannot tell that nothing has changed.
 
-    Where files were written just now, it waits a moment until their times tell them from later ones. Raises
-    `DatasetError` where a bucket cannot be listed.
+    Where files were written just now, it waits a moment until their times tell them from later ones. A bucket is
+    listed with the client that `client_for` gives for it, or with boto3's own. Raises `DatasetError` where it
+    cannot be listed.
     """
     kind = kind_of(source)
     if kind == "s3":
+        # A folder needs no boto3.
+        from tuneloop.datasets.sources.s3 import default_client, list_objects, parse_s3_uri  # noqa: PLC0415
+
         place = parse_s3_uri(source)
-        client = client_for(place.bucket)
+        client = (client_for or default_client)(place.bucket)
         seen: JsonValue = [
             [one.key, one.etag, one.size_bytes, one.modified] for one in list_objects(place, client)
         ]

@@ -23,11 +23,11 @@ from tuneloop.orchestration import tasks
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.comparison_costs import costs_of
 from tuneloop.orchestration.context import RunContext, open_context
+from tuneloop.orchestration.run_plan import plan_of
 from tuneloop.orchestration.run_request import (
     RunRequest,
     TrainerChoice,
     build_run_record,
-    plan_of,
     validate_request,
 )
 from tuneloop.orchestration.stages.dataset import open_and_check

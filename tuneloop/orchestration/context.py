@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
 
-from tuneloop.datasets.archive import DatasetArchive
-from tuneloop.datasets.copies import load_copies
-from tuneloop.datasets.sources.s3 import default_client
-from tuneloop.datasets.store import load_manifest
 from tuneloop.errors import ConfigurationError, StoreError
-from tuneloop.evaluation.metrics.clip import Encoder, load
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.blocks import open_account, open_store, store_of
@@ -26,10 +21,12 @@ from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.settings import Settings
 from tuneloop.storage.base import Store
 from tuneloop.storage.identity import StoreIdentity, check_clock, verify
-from tuneloop.storage.s3 import S3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from tuneloop.datasets.archive import DatasetArchive
+    from tuneloop.evaluation.metrics.clip import Encoder
 
 
 @dataclass
@@ -88,11 +85,19 @@ class RunContext:
 
     def archive(self, run: RunRecord) -> DatasetArchive:
         """The zip of a run's dataset, made from the store."""
+        # Most runs find nothing changed. What they do not need they do not import.
+        from tuneloop.datasets.archive import DatasetArchive  # noqa: PLC0415
+        from tuneloop.datasets.copies import load_copies  # noqa: PLC0415
+        from tuneloop.datasets.store import load_manifest  # noqa: PLC0415
+
         copies = load_copies(run.dataset_digest, self.recipe(run).normalize, self.store).copies
         return DatasetArchive(load_manifest(run.dataset_digest, self.store), self.store, copies)
 
     def bucket_client(self, bucket: str) -> S3Client:
         """The client for a dataset's bucket: the store's own where that is on S3, else boto3's."""
+        from tuneloop.datasets.sources.s3 import default_client  # noqa: PLC0415 - as above
+        from tuneloop.storage.s3 import S3Store  # noqa: PLC0415 - as above
+
         return self.store.client if isinstance(self.store, S3Store) else default_client(bucket)
 
 
@@ -133,4 +138,8 @@ def load_clip_encoder() -> Encoder | None:
     Raises `ConfigurationError` where it cannot be used. Ask before anything is paid.
     """
     setting = Settings().clip_model
-    return load(setting) if setting else None
+    if not setting:
+        return None
+    from tuneloop.evaluation.metrics.clip import load  # noqa: PLC0415 - as above
+
+    return load(setting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 
 from prefect.artifacts import create_markdown_artifact
@@ -22,8 +22,6 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
-from prefect.events import Event
-from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter
 from prefect.utilities.urls import url_for
 from pydantic import Field
 
@@ -41,7 +39,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.events import ASKING
 from tuneloop.orchestration.run_queries import paged, read_runs
-from tuneloop.orchestration.started_runs import RETRAIN_FLOW, RETRAINING_FLOWS
+from tuneloop.orchestration.started_runs import RETRAIN_FLOW
 from tuneloop.registry.overview import read_overview, thumbnails
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.frozen import FrozenModel
@@ -49,13 +47,6 @@ from tuneloop.schemas.records import Held, RunRecord
 from tuneloop.storage.page_link import page_link
 
 _STATE = "pages/models.json"
-_STATES = ("Cached", "Failed", "Crashed", "Suspended", "Cancelled")
-_CHANGES = ("tuneloop.", *(f"prefect.flow-run.{name}" for name in _STATES))
-"""Events that may change what the page shows, by how their names begin."""
-_LOOKED_BACK = timedelta(minutes=3)
-"""Before the last tick: an event is sent late, and a tick that has failed is made good."""
-_MOST_EVENTS = 50
-"""As many as the server returns at a time; of more, one is taken to be ours."""
 _MOST_RUNS = 400
 _RETRAINING = FlowFilter(name=FlowFilterName(any_=[RETRAIN_FLOW]))
 
@@ -65,28 +56,6 @@ class _Shown(FrozenModel):
 
     digest: str = ""
     thumbnails: dict[str, str] = Field(default_factory=dict)
-
-
-def may_have_changed(client: SyncPrefectClient, previous: datetime | None, at: datetime) -> bool:
-    """Return True if something may have changed since the tick before, by one request.
-
-    Each day counts as a change, for the page shows ages.
-    """
-    if previous is None or (since := previous - _LOOKED_BACK).date() < at.date():
-        return True
-    which = EventFilter(
-        occurred=EventOccurredFilter(since=since, until=at),
-        event=EventNameFilter(prefix=list(_CHANGES)),
-    )
-    found = client.read_events(which, limit=_MOST_EVENTS)
-    return found.next_page is not None or any(_is_ours(event) for event in found.events)
-
-
-def _is_ours(event: Event) -> bool:
-    """Return False if an event is of another project's run. A flow that users wrote of our stages may ask too."""
-    if event.event.startswith("tuneloop.") or event.event.endswith(".Suspended"):
-        return True
-    return any(flow.name in RETRAINING_FLOWS for flow in event.resources_in_role["flow"])
 
 
 def update_models_page(client: SyncPrefectClient, ledger: Ledger, slug: str, key: str, at: datetime) -> bool:

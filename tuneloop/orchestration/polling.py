@@ -20,7 +20,7 @@ from tuneloop.ledger.ledger import Ledger
 from tuneloop.orchestration.blocks import drive_store, open_provider
 from tuneloop.orchestration.cancelling import WatchedStore, cancel_jobs
 from tuneloop.orchestration.events import emit_changes, emit_training_event, emit_unknown_status, emit_unreachable
-from tuneloop.orchestration.models_page import may_have_changed, update_models_page
+from tuneloop.orchestration.models_changes import may_have_changed
 from tuneloop.orchestration.recovery import ResumeResult, resume_runs
 from tuneloop.orchestration.run_queries import note_cancelled
 from tuneloop.orchestration.sensor_runs import IDLE, LATE, delete_idle_runs, is_superseded, previous_tick
@@ -117,7 +117,7 @@ def _update_pages(client: SyncPrefectClient, stores: list[str], previous: dateti
         key = "models" if len(stores) == 1 else f"models-{slug.replace('/', '-')}"
         try:
             changed = may_have_changed(client, previous, at) if changed is None else changed
-            if changed and update_models_page(client, Ledger(drive_store(slug)), slug, key, at):
+            if changed and _is_page_updated(client, slug, key, at):
                 get_run_logger().info("%s: the page of all models was written", slug)
                 done["pages of models written"] += 1
         except Exception as error:  # noqa: BLE001 - a page is no reason for a tick to fail, nor for another page
@@ -125,6 +125,13 @@ def _update_pages(client: SyncPrefectClient, stores: list[str], previous: dateti
             get_run_logger().warning("%s: the page of all models was not written: %s", slug, why)
             done["pages of models not written"] += 1
     return done
+
+
+def _is_page_updated(client: SyncPrefectClient, slug: str, key: str, at: datetime) -> bool:
+    # Most ticks find nothing changed, and need no page.
+    from tuneloop.orchestration.models_page import update_models_page  # noqa: PLC0415
+
+    return update_models_page(client, Ledger(drive_store(slug)), slug, key, at)
 
 
 def _emit(ledger: Ledger, tick: TickResult) -> None:

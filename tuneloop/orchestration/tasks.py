@@ -33,9 +33,10 @@ from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.events import emit_training_event, emit_unanswered
+from tuneloop.orchestration.logged_findings import log_findings
 from tuneloop.orchestration.progress import ProgressArchive, ProgressReporter
 from tuneloop.orchestration.run_request import RunRequest
-from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
+from tuneloop.orchestration.stages.dataset import ingest, open_and_check
 from tuneloop.providers.base import DeliveredDataset, OutgoingFile, Provider
 from tuneloop.registry.models import save_model_page
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from benchmarks.data.judged import make_judged, make_store, unchanged_run
+from benchmarks.data.judged import make_judged
+from benchmarks.data.unchanged_run import make_store, unchanged_run
 from tuneloop.storage.local import LocalDirectory
 from tuneloop.storage.s3 import CachingS3Store, client_config
 

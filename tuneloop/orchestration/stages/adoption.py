@@ -8,9 +8,10 @@ from tuneloop.ledger import adoption
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.logged_findings import log_findings
 from tuneloop.orchestration.progress import ProgressReporter
 from tuneloop.orchestration.run_request import RunRequest, build_run_record
-from tuneloop.orchestration.stages.dataset import ingest, log_findings, open_and_check
+from tuneloop.orchestration.stages.dataset import ingest, open_and_check
 from tuneloop.providers.registry import ADOPTED
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,11 +20,10 @@ from tuneloop.evaluation.metrics.training_set import store_scoring_images
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
 from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
-from tuneloop.schemas.findings import Finding, limit_per_check, usability
+from tuneloop.schemas.findings import usability
 from tuneloop.schemas.recipe_fields import BaseRecipe
 
 Progress = Callable[[int, int], None]
-_OF_EACH_LOGGED = 10
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,6 @@ def open_and_check(
             source=source.label,
         )
         yield CheckedDataset(found, source.public)
-
-
-def log_findings(findings: Sequence[Finding]) -> None:
-    """Log the first few findings of each kind."""
-    for finding, more in limit_per_check(findings, _OF_EACH_LOGGED):
-        rest = f" (and {more:,} more like it)" if more else ""
-        log = get_run_logger().error if finding.severity == "error" else get_run_logger().warning
-        log("%s%s", finding.sentence, rest)
 
 
 def ingest(

@@ -7,15 +7,14 @@ from prefect.logging import get_run_logger
 from tuneloop.datasets.unchanged import load_scan_record, scan_record_name, state_of
 from tuneloop.ledger.attempts import count_reason
 from tuneloop.ledger.unintended import check_intended, note_training
-from tuneloop.orchestration import tasks
 from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.logged_findings import log_findings
 from tuneloop.orchestration.run_request import (
     RunRequest,
     build_run_record,
     repeated_reason,
     validate_request,
 )
-from tuneloop.orchestration.stages.dataset import log_findings
 from tuneloop.providers.registry import trainer_name
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.records import RunRecord
@@ -66,6 +65,7 @@ def _unchanged(ctx: RunContext, request: RunRequest, state: str | None) -> RunRe
 
 def _read(ctx: RunContext, request: RunRequest, state: str | None) -> RunRecord:
     """Read all of a dataset, and bring it into the store unless nothing is left to do."""
+    from tuneloop.orchestration import tasks  # noqa: PLC0415 - most runs find nothing changed, and need none of it
 
     def settled_run(manifest: DatasetManifest, public: PublicDataset | None) -> RunRecord | None:
         run = build_run_record(ctx, request, manifest.digest, public)

@@ -1,4 +1,4 @@
-"""The ends of a run: its decision applied, nothing to do, stopped, or cancelled."""
+"""The ends of a run that had something to do: its decision applied, stopped, or cancelled."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from prefect.states import Cancelled, Completed, Failed
 
 from tuneloop.errors import TrainingFailed, TuneloopError
 from tuneloop.evaluation.reports.answer import show_answer
-from tuneloop.ledger.collection import weights_problem
 from tuneloop.orchestration import tasks
 from tuneloop.orchestration.approvals import request_review
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import LABEL_OF, emit_model_event, label_run
-from tuneloop.orchestration.run_request import RunRequest, repeated_reason
 from tuneloop.orchestration.stages.evaluation import evaluate
-from tuneloop.orchestration.stages.evaluation_costs import account_of
 from tuneloop.orchestration.stages.training import train
 from tuneloop.registry.promotions import GATE
-from tuneloop.schemas.evaluation import OUTCOMES
 from tuneloop.schemas.records import Collected, Decision, RunRecord
 from tuneloop.schemas.training import Submission
 
@@ -66,32 +62,6 @@ def _is_applied(ctx: RunContext, run: RunRecord, weights: Collected, decision: D
         tasks.model_page(ctx, run.model)
     emit_model_event("promoted" if decision.verdict == "promote" else "rejected", run, decision, ctx.store)
     return True
-
-
-def nothing_to_do(ctx: RunContext, request: RunRequest, run: RunRecord, previous: Decision) -> State[Any]:
-    """End a run whose dataset, recipe and plan were evaluated before; lost weights are fetched again."""
-    champion = ctx.registry.champion_beside(run)
-    restored = ""
-    if champion is not None and (problem := weights_problem(ctx.ledger, champion)) is not None:
-        get_run_logger().warning("champion v%d: %s", champion.number, problem)
-        try:
-            tasks.restore(ctx, account_of(ctx, champion)[0], champion)
-        except TuneloopError as error:
-            return Failed(
-                message=f"Champion v{champion.number} of {run.model}: {problem}, and they could not be fetched "
-                f"again: {error}. Restore them from a backup or an older object version, or put another champion "
-                "back with `tuneloop rollback`."
-            )
-        restored = " Its weights were gone from the store, and were fetched again."
-    current = f"champion is v{champion.number}" if champion else "there is no champion"
-    if champion is not None and champion.rolled_back_to is not None:
-        current += f" (rolled back to v{champion.rolled_back_to} by a person: {champion.reason})"
-    return Completed(
-        name="Cached",
-        message="Skipped, nothing paid: this dataset, recipe and plan were already evaluated "
-        f"on {previous.created_at:%Y-%m-%d %H:%M} UTC ({OUTCOMES[previous.verdict]}); "
-        f"{current}.{restored}{repeated_reason(request, run)}",
-    )
 
 
 def stop(ctx: RunContext, run: RunRecord, error: TuneloopError) -> State[Any]:
