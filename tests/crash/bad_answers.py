@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from tests.crash import scenes
-from tests.crash.stories import BFL_RUN, SLOW, SUBMIT, Story
+from tests.crash.stories import BFL_RUN, FAL_RUN, FAL_SUBMIT, SLOW, SUBMIT, Story
 from tuneloop.emulator import Fault
 from tuneloop.emulator.faults import FaultKind
 from tuneloop.emulator.switches import ShownName, StatusStyle
@@ -73,6 +73,10 @@ def _of_bfl(name: str, **rest: Any) -> Story:
     return _story(name, account="bfl", parameters=BFL_RUN, **rest)
 
 
+def _of_fal(name: str, *faults: Fault) -> Story:
+    return _story(name, account="fal", parameters=FAL_RUN, faults=faults)
+
+
 def _lost_at_bfl() -> Fault:
     return Fault("cut_after_effect", _BFL_SUBMIT, "POST")
 
@@ -88,6 +92,8 @@ def _gateway_pages() -> Iterator[tuple[str, Story]]:
         kind,
         _of_bfl("bfl-504", faults=(Fault("fail_after_effect", _BFL_SUBMIT, "POST", status=504, body="html"),)),
     )
+    # Without its own header, fal's gateway says nothing about the request.
+    yield kind, _of_fal("fal-503", Fault("fail_after_effect", FAL_SUBMIT, "POST", status=503, body="html"))
     yield kind, _story("504-list", faults=(_LOST, Fault("refuse", _LIST, status=504, body="html", times=4)))
     yield kind, _story("504-image", faults=(Fault("fail_after_effect", _IMAGE, status=504, body="html"),))
 
@@ -99,6 +105,7 @@ def _errors_under_a_success() -> Iterator[tuple[str, Story]]:
         for name, path in (("submit", SUBMIT), ("image", _IMAGE)):
             told = Fault(effect, path, "POST", status=200, reason=said)
             yield kind, _story(f"200-{name}-{effect}", faults=(told,))
+        yield kind, _of_fal(f"fal-200-{effect}", Fault(effect, FAL_SUBMIT, "POST", status=200, reason=said))
         at_bfl = Fault(effect, _BFL_SUBMIT, "POST", status=200, reason=said)
         yield kind, _of_bfl(f"bfl-200-{effect}", faults=(at_bfl,))
     for name, path in (("list", _LIST), ("details", _DETAILS)):
@@ -133,6 +140,7 @@ def _never_clear() -> Iterator[tuple[str, Story]]:
     never_sent = Fault("cut_before_effect", SUBMIT, "POST", times=4)
     yield kind, _story("never-clear-submit", faults=(never_sent,))
     yield kind, _of_bfl("bfl-never-clear-submit", faults=(replace(never_sent, path=_BFL_SUBMIT),))
+    yield kind, _of_fal("fal-never-clear-submit", replace(never_sent, path=FAL_SUBMIT))
     for effect in ("cut_before_effect", "fail_after_effect"):
         yield kind, _story(f"never-clear-image-{effect}", faults=(Fault(effect, _IMAGE, "POST", times=12),))
 

@@ -266,4 +266,7 @@ class _Play:
             (folder / "0.txt").write_text(f"ROBOX no. {random.Random(digest).randrange(10**12)}")  # noqa: S311
         model = f"crash-{self.lane.case_home.name}" + (f"-{shade}" if self._case.story.images_differ else "")
         wish = {**request_for(model, folder), **self._case.story.parameters}
+        if self._case.story.fallback is not None:
+            account = self.lane.credentials_slug
+            wish["fallback"] = {"recipe": self._case.story.fallback, "credentials": account}
         return {**wish, "job_id": self._adopted, "trigger_word": "ROBOX"} if self._adopted else wish

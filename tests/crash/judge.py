@@ -12,6 +12,7 @@ from tests.crash.case import Case
 from tests.crash.finding import Finding
 from tests.crash.lane import Lane
 from tuneloop.errors import ObjectNotFound, TuneloopError
+from tuneloop.ledger.failover import closed
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.promotions import Registry
 from tuneloop.schemas.records import (
@@ -44,10 +45,12 @@ def story_is_over(lane: Lane) -> bool:
 
 
 def _has_ended(ledger: Ledger, run: RunRecord) -> bool:
-    """Tell whether a run's attempt was decided on, or given up by a person who takes it for paid."""
-    records = [record for record in ledger.history(run.key) if record.attempt == run.attempt]
-    given_up = bool(records) and isinstance(records[-1], Abandoned) and records[-1].paid
-    return given_up or Registry(ledger).applied_decision(run) is not None
+    """Tell whether a run's attempt was decided on, given up after it was paid, or left to another trainer."""
+    records = [record for record in ledger.history(run.key) if record.attempt <= run.attempt]
+    ends = [record for record in records if isinstance(record, Abandoned)]
+    given_up = ends[-1:] == records[-1:] and any(end.paid for end in ends)
+    left = closed(ledger, run) is not None
+    return given_up or left or Registry(ledger).applied_decision(run) is not None
 
 
 def run_files(lane: Lane) -> list[RunRecord]:
@@ -65,7 +68,7 @@ def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
         deaths: How many processes were killed.
         case: The case.
     """
-    findings = list(_payments(lane))
+    findings = list(_payments(lane, case))
     findings += _images(lane, deaths, case)
     try:
         runs = run_files(lane)
@@ -82,8 +85,11 @@ def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:
     return findings
 
 
-def _payments(lane: Lane) -> Iterator[Finding]:
-    """At most one paid training for each key and attempt, and one that was not refunded for each key."""
+def _payments(lane: Lane, case: Case) -> Iterator[Finding]:
+    """At most one paid training for each key and attempt, and one that was not refunded for each key.
+
+    Of a trainer and its fallback, one alone is paid.
+    """
     paid = [entry for entry in lane.billing() if entry.kind == "training"]
     for name, times in Counter(entry.name for entry in paid).items():
         if times > 1:
@@ -92,6 +98,8 @@ def _payments(lane: Lane) -> Iterator[Finding]:
     for key, times in kept.items():
         if times > 1:
             yield Finding("double payment", f"training {key} was paid for in {times} attempts")
+    if case.story.fallback is not None and len(kept) > 1:
+        yield Finding("double payment", f"both trainers were paid for: {', '.join(sorted(kept))}")
 
 
 def _images(lane: Lane, deaths: int, case: Case) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tests.crash import scenes
@@ -57,6 +57,7 @@ class Story:
         steps_s: How much time passes before each look of the sensor; the last one goes on for ever.
         straighten_after: When the switches are set back.
         parameters: Parameters of the run beside the usual ones.
+        fallback: A second recipe, for the same account.
         after_champion: The model has a champion already.
         kills: Where its own processes die, for the sensor to see to.
         judges_nothing: A person has cancelled, so that nothing is judged before the schedule comes round.
@@ -82,6 +83,7 @@ class Story:
     steps_s: tuple[float, ...] = _USUAL_S
     straighten_after: int = 2
     parameters: dict[str, Any] = field(default_factory=dict)
+    fallback: dict[str, Any] | None = None
     after_champion: bool = False
     kills: dict[str, Kill] = field(default_factory=dict)
     judges_nothing: bool = False
@@ -140,6 +142,14 @@ REPLICATE = Story(
     "replicate", account="replicate", parameters=REPLICATE_RUN, progress=Progress.after_seconds(3600)
 )
 """A destination that is made first, weights within an archive, and a list of everything."""
+FAL_CANCELLED = replace(FAL, name="fal-cancelled", cancel=True, judges_nothing=True, person=("reject",))
+"""A person cancels the run, and the provider stops its job: what it has billed by then nobody knows."""
+FAILOVER = Story(
+    "failover",
+    faults=(Fault("refuse", SUBMIT, "POST", status=410),),
+    fallback={"trainer": "qwen-lora", "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
+)
+"""The first trainer refuses, and would take the next attempt: one of the two is paid, never both."""
 S3 = Story("s3", store="s3")
 """A store in S3."""
 ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
@@ -147,5 +157,5 @@ ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
 
 STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED, HELD)
 """All that are recorded for points of I/O, the plainest first."""
-BESIDES = (BFL, FAL, REPLICATE, S3, ADOPTED)
+BESIDES = (BFL, FAL, FAL_CANCELLED, REPLICATE, FAILOVER, S3, ADOPTED)
 """Other worlds than a Segmind account and a folder; they are recorded as well."""
