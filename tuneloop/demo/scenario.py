@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import FlowRun
 from tuneloop.demo.stack import Stack
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.local_server.processes import ProgramFailed
-from tuneloop.orchestration.blocks import open_store
+from tuneloop.orchestration.blocks import open_account, open_store
 from tuneloop.orchestration.run_form import fill_form
 from tuneloop.orchestration.started_runs import RETRAIN_FLOW, start_run, until_ended
 from tuneloop.orchestration.suspend import SENSOR_FLOW
@@ -73,6 +73,7 @@ def set_parameters(parameters: dict[str, Any]) -> None:
 def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report) -> FlowRun:
     """Follow a run to its end. Starts the sensor at once, so that nobody waits for its next minute."""
     reported, polled_at = "", 0.0
+    account = open_account(stack.credentials_slug)[0].account.slug
     for current in until_ended(client, run.id, _RUN_LIMIT_S, stack.processes.check):
         run = current
         line = run.state.name or "" if run.state is not None else ""
@@ -81,8 +82,9 @@ def _watch(client: SyncPrefectClient, stack: Stack, run: FlowRun, report: Report
             report(line)
         suspended = run.state is not None and run.state.name == "Suspended"
         if suspended and time.monotonic() - polled_at > _SENSOR_PAUSE_S:
-            # One that takes longer is left alone: the schedule starts others.
-            tick = start_run(client, SENSOR_DEPLOYMENT, {})
+            # The account is due at once, as a webhook would have it: else a tick leaves it alone that was polled
+            # just before. One that takes longer is left alone: the schedule starts others.
+            tick = start_run(client, SENSOR_DEPLOYMENT, {"account": account})
             for _ in until_ended(client, tick.id, _TICK_LIMIT_S, stack.processes.check):
                 pass
             polled_at = time.monotonic()
