@@ -18,7 +18,7 @@ from tests.conftest import draw_images
 from tests.crash.case import Case
 from tests.crash.finding import Finding
 from tests.crash.judge import judge, story_is_over, trace_of
-from tests.crash.lane import ADOPT, RETRAIN, SENSOR, Ending, Hung, Lane
+from tests.crash.lane import ADOPT, COMPARE, RETRAIN, SENSOR, Ending, Hung, Lane
 from tests.crash.person import answer, asks
 from tests.crash.points import Kill
 from tests.crash.prefect_server import PrefectServer
@@ -28,7 +28,7 @@ from tuneloop.errors import TuneloopError
 
 _ROUNDS = 9
 _RUNS_IN_A_ROUND = 40
-_ROLES = {RETRAIN: "run", ADOPT: "run", SENSOR: "tick"}
+_ROLES = {RETRAIN: "run", ADOPT: "run", COMPARE: "run", SENSOR: "tick"}
 _OUR_ERRORS = re.compile("|".join(name for name, kind in vars(errors).items() if isinstance(kind, type)))
 """What a run that has stopped on purpose says in its state."""
 
@@ -266,7 +266,9 @@ class _Play:
             (folder / "0.txt").write_text(f"ROBOX no. {random.Random(digest).randrange(10**12)}")  # noqa: S311
         model = f"crash-{self.lane.case_home.name}" + (f"-{shade}" if self._case.story.images_differ else "")
         wish = {**request_for(model, folder), **self._case.story.parameters}
+        account = self.lane.credentials_slug
         if self._case.story.fallback is not None:
-            account = self.lane.credentials_slug
             wish["fallback"] = {"recipe": self._case.story.fallback, "credentials": account}
+        if self._case.story.recipes:
+            wish["recipes"] = [{"recipe": each, "credentials": account} for each in self._case.story.recipes]
         return {**wish, "job_id": self._adopted, "trigger_word": "ROBOX"} if self._adopted else wish

@@ -49,15 +49,23 @@ def _has_ended(ledger: Ledger, run: RunRecord) -> bool:
     records = [record for record in ledger.history(run.key) if record.attempt <= run.attempt]
     ends = [record for record in records if isinstance(record, Abandoned)]
     given_up = ends[-1:] == records[-1:] and any(end.paid for end in ends)
-    left = closed(ledger, run) is not None
+    # Of those that were compared one is promoted, and the question about the others has no object then.
+    compared = run.comparison is not None and ledger.champion(run.model) is not None
+    left = compared or closed(ledger, run) is not None
     return given_up or left or Registry(ledger).applied_decision(run) is not None
 
 
 def run_files(lane: Lane) -> list[RunRecord]:
     """What every run of the case has decided to work on."""
     ledger = lane.ledger
-    names = [name.removeprefix("runs/").removesuffix(".json") for name in ledger.store.names("runs/")]
-    return [run for run in map(ledger.run, names) if run is not None]
+    runs = map(ledger.run, _flow_runs(ledger, "runs/"))
+    compared = map(ledger.comparison, _flow_runs(ledger, "comparisons/"))
+    candidates = [run for record in compared if record is not None for run in record.runs]
+    return [*(run for run in runs if run is not None), *candidates]
+
+
+def _flow_runs(ledger: Ledger, folder: str) -> list[str]:
+    return [name.removeprefix(folder).removesuffix(".json") for name in ledger.store.names(folder)]
 
 
 def judge(lane: Lane, deaths: int, case: Case) -> list[Finding]:

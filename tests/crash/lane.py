@@ -29,6 +29,7 @@ from tuneloop.orchestration.stores import init_store
 
 RETRAIN = "retrain-model"
 ADOPT = "adopt-model"
+COMPARE = "compare-trainers"
 SENSOR = "watch-trainings"
 _LONGEST_RUN_S = 120.0
 _LONGEST_AFTER_A_GATE_S = 30.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tests.crash import scenes
-from tests.crash.lane import ADOPT, RETRAIN, Gate
+from tests.crash.lane import ADOPT, COMPARE, RETRAIN, Gate
 from tests.crash.points import Kill
 from tests.crash.stage import Scene
 from tuneloop.emulator import EmulatorControl, Fault, Progress
@@ -58,6 +58,7 @@ class Story:
         straighten_after: When the switches are set back.
         parameters: Parameters of the run beside the usual ones.
         fallback: A second recipe, for the same account.
+        recipes: Those that are compared, all by the same account.
         after_champion: The model has a champion already.
         kills: Where its own processes die, for the sensor to see to.
         judges_nothing: A person has cancelled, so that nothing is judged before the schedule comes round.
@@ -84,6 +85,7 @@ class Story:
     straighten_after: int = 2
     parameters: dict[str, Any] = field(default_factory=dict)
     fallback: dict[str, Any] | None = None
+    recipes: tuple[dict[str, Any], ...] = ()
     after_champion: bool = False
     kills: dict[str, Kill] = field(default_factory=dict)
     judges_nothing: bool = False
@@ -150,6 +152,24 @@ FAILOVER = Story(
     fallback={"trainer": "qwen-lora", "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"},
 )
 """The first trainer refuses, and would take the next attempt: one of the two is paid, never both."""
+COMPARED = Story(
+    "compared",
+    flow=COMPARE,
+    progress=SLOW,
+    recipes=tuple(
+        {"trainer": trainer, "instance_prompt": "a photo of ROBOX", "trigger_word": "ROBOX"}
+        for trainer in ("flux-lora", "qwen-lora")
+    ),
+    parameters={
+        "name": "crash",
+        "budget": 9,
+        "prompts": ["a photo of {trigger}"],
+        "seeds": [1],
+        "gate": {"max_copies": 1},
+    },
+    limits=SpendingGuard(trainings_per_day=None, dollars_per_training=4, dollars_per_image=0.05),
+)
+"""Two trainings side by side in one run: each is paid once, and a person promotes one of them."""
 S3 = Story("s3", store="s3")
 """A store in S3."""
 ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
@@ -157,5 +177,5 @@ ADOPTED = Story("adopted", flow=ADOPT, opening=scenes.trained_elsewhere)
 
 STORIES = (STRAIGHT, SLEEPING, CHALLENGER, LOST_ANSWER, LOST_REQUEST, REFUSED, FAILED, SALVAGED, CANCELLED, HELD)
 """All that are recorded for points of I/O, the plainest first."""
-BESIDES = (BFL, FAL, FAL_CANCELLED, REPLICATE, FAILOVER, S3, ADOPTED)
+BESIDES = (BFL, FAL, FAL_CANCELLED, REPLICATE, FAILOVER, COMPARED, S3, ADOPTED)
 """Other worlds than a Segmind account and a folder; they are recorded as well."""
