@@ -126,6 +126,8 @@ def recall(name: str) -> str | None:
 
 def remember(name: str, value: str) -> str:
     """Write a variable if there is none. Returns what it holds now."""
+    if (known := recall(name)) is not None:
+        return known
     with get_client(sync_client=True) as client:
         try:
             client.create_variable(VariableCreate(name=name, value=value))
