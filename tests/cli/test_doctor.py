@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,15 @@ from tuneloop.cli.exit_codes import OUTAGE, REFUSED
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.doctor.check import Check, Planned, ok, run_all
 from tuneloop.operations.doctor.disk import room_check
+from tuneloop.orchestration.doctor import server
 from tuneloop.orchestration.doctor.server import version_check
 from tuneloop.orchestration.doctor.webhook import webhook_check
 from tuneloop.webhooks.account import READY
 
 
-def doctor(server: str) -> tuple[int, dict[str, dict[str, Any]]]:
+def doctor(address: str) -> tuple[int, dict[str, dict[str, Any]]]:
     """Run the command for a server. Returns its exit code, and what was checked, by its name."""
-    url = f"{server}/api"
+    url = f"{address}/api"
     with temporary_settings(updates={PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}):
         done = in_this_process("doctor", "--json", PREFECT_API_URL=url)
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
@@ -40,10 +42,18 @@ def test_server_that_is_down_is_named_and_what_this_machine_knows_is_checked(nob
     assert checks["all that the server keeps"]["status"] == "unknown"
 
 
+def test_server_that_takes_connections_and_says_nothing_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "RESPONSE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        code, checks = doctor(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert code == OUTAGE
+    assert "does not answer (timed out)" in checks["Prefect server"]["remedy"]
+
+
 def test_server_of_another_version_is_named_and_its_other_answers_stop_nothing() -> None:
-    with one_answer() as server:
-        server.body = b'"4.1.0"'
-        code, checks = doctor(server.url)
+    with one_answer() as other:
+        other.body = b'"4.1.0"'
+        code, checks = doctor(other.url)
     assert code == REFUSED
     assert checks["Prefect server"]["status"] == "ok"
     version = checks["Prefect version"]
@@ -93,10 +103,10 @@ def test_full_disk_is_named_with_its_folder() -> None:
 def test_webhook_address_is_believed_only_where_our_receiver_responds_and_is_never_shown(nobody: str) -> None:
     secret = "hooks/bfl/0123456789abcdef0123456789"
     found = [webhook_check("webhook", f"{nobody}/{secret}")]
-    with one_answer() as server:
+    with one_answer() as other:
         for status, body in ((404, f"no {secret}".encode()), (200, b"welcome"), (200, READY)):
-            server.status, server.body = status, body
-            found.append(webhook_check("webhook", f"{server.url}/{secret}"))
+            other.status, other.body = status, body
+            found.append(webhook_check("webhook", f"{other.url}/{secret}"))
     assert [check.message for check in found] == [
         "nobody responds",
         "the receiver does not know it (status 404)",

@@ -41,9 +41,9 @@ Checks = dict[str, dict[str, str]]
 """What was checked, by its name."""
 
 
-def doctor(stack: Stack) -> tuple[int, Checks]:
-    """Run the command in the project of the installation. Returns its exit code, and what was checked."""
-    with chdir(stack.folder / "project"):
+def doctor(folder: Path) -> tuple[int, Checks]:
+    """Run the command in a folder. Returns its exit code, and what was checked."""
+    with chdir(folder):
         done = in_this_process("doctor", "--json")
     assert done.stderr == ""
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
@@ -58,12 +58,22 @@ def test_installation_in_good_order_has_no_trouble(stack: Stack) -> None:
     if silence():  # other tests have let it rest
         nudge_sensor()
         wait_until("the sensor polls", lambda: not silence(), seen=silence)
-    code, checks = doctor(stack)
+    code, checks = doctor(stack.folder / "project")
     assert [check for check in checks.values() if check["status"] != "ok"] == []
     assert code == 0
     named = " ".join(checks)
     for what in ("Prefect version", "work pool tuneloop", f"sensor of {stack.store_slug}", "clock", "write once"):
         assert what in named
+
+
+@pytest.mark.usefixtures("emulator")
+def test_outside_of_a_project_it_is_checked_what_the_deployments_of_the_server_need(
+    stack: Stack, tmp_path: Path
+) -> None:
+    _, checks = doctor(tmp_path)
+    assert checks["deployments"]["message"] == "not compared with files"
+    for name in ("work pool tuneloop", f"store {stack.store_slug}", f"account {stack.credentials_slug}"):
+        assert checks[name]["status"] == "ok"
 
 
 class Troubles(ExitStack):
@@ -178,7 +188,7 @@ def checks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     ):
         troubles.plant()
         patch.setattr(disk, "disk_usage", lambda folder: disk_usage(folder)._replace(free=1_000_000))
-        code, found = doctor(stack)
+        code, found = doctor(stack.folder / "project")
         assert code == REFUSED
         yield found
 

@@ -6,6 +6,7 @@ import re
 
 import prefect
 from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from tuneloop.clock import now
 from tuneloop.operations.doctor.check import Check, ok, problem, unknown
@@ -14,6 +15,8 @@ from tuneloop.orchestration.server_address import trouble_with_server
 from tuneloop.orchestration.store_checks import server_address
 
 SERVER = "Prefect server"
+RESPONSE_S = 15.0
+"""A server that does not say its version for so long is of no use."""
 _VERSION = "Prefect version"
 _MINOR = re.compile(r"\d+\.\d+(?=\.)")
 _TOGETHER = {"3.8", "3.9"}
@@ -23,8 +26,10 @@ _TOGETHER = {"3.8", "3.9"}
 def server_checks(named_by: str) -> list[Check]:
     """Check that the server responds, and that its version and this one go together."""
     place = f"{server_address()}, named by {named_by}"
+    # Asked once: Prefect's own client would ask again for minutes.
+    once = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_API_REQUEST_TIMEOUT: RESPONSE_S}
     try:
-        with get_client(sync_client=True) as client:
+        with temporary_settings(updates=once), get_client(sync_client=True) as client:
             theirs = client.api_version()
     except Exception as error:
         if (trouble := trouble_with_server(error)) is None:
