@@ -43,10 +43,11 @@ class Gateway:
 
     Attributes:
         endpoint: Its address.
-        access_key: Access key of its only user.
+        access_key: Access key of the user who owns all that the benchmarks write.
         secret_key: The user's secret.
         pids: Process ids of its daemons.
         collect_garbage: Gives the room of deleted objects back; nothing else does.
+        add_user: Makes another user, by its name. Returns its access key and its secret.
     """
 
     endpoint: str
@@ -54,6 +55,7 @@ class Gateway:
     secret_key: str
     pids: tuple[int, ...]
     collect_garbage: Callable[[], None]
+    add_user: Callable[[str], tuple[str, str]]
 
     def client(self, config: Config | None = None) -> S3Client:
         """A boto3 client for it."""
@@ -113,13 +115,16 @@ class _Cluster:
         self._start("ceph-osd", "-i", "0")
         self._start("radosgw", "-n", "client.rgw")
         self._wait_until_it_answers()
+        keys, pids = self._add_user(_USER), tuple(daemon.pid for daemon in self._daemons)
+        return Gateway(f"http://127.0.0.1:{self._port}", *keys, pids, self._collect_garbage, self._add_user)
+
+    def _add_user(self, name: str) -> tuple[str, str]:
         access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
         self._run(
-            "radosgw-admin", "user", "create", f"--uid={_USER}", f"--display-name={_USER}",
+            "radosgw-admin", "user", "create", f"--uid={name}", f"--display-name={name}",
             f"--access-key={access_key}", f"--secret={secret_key}",
         )  # fmt: skip
-        pids = tuple(daemon.pid for daemon in self._daemons)
-        return Gateway(f"http://127.0.0.1:{self._port}", access_key, secret_key, pids, self._collect_garbage)
+        return access_key, secret_key
 
     def _collect_garbage(self) -> None:
         self._run("radosgw-admin", "gc", "process", "--include-all")
