@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun
 from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
@@ -19,6 +22,7 @@ from tests.waiting import LIMIT_S, relying_on, wait_until
 from tuneloop.demo.stack import Stack, running_stack
 from tuneloop.emulator import Progress
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.storage.local import LocalDirectory
 
 pytestmark = pytest.mark.long  # an installation of its own
@@ -32,6 +36,7 @@ def own(tmp_path: Path) -> Iterator[Stack]:
         relying_on(running.processes),
     ):
         running.emulator.progress(Progress.at_once())
+        save_the_blocks(running)
         yield running
 
 
@@ -60,9 +65,17 @@ def lose_the_database(stack: Stack) -> None:
 
 
 def save_the_blocks(stack: Stack) -> None:
-    """Save the blocks as they were."""
-    LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop")
-    SegmindCredentials(api_key=stack.emulator.api_key, base_url=stack.emulator.url).save("default")
+    """Save the blocks, at first and as they were."""
+    LocalFileSystem(basepath=str(stack.folder / "store")).save("tuneloop", overwrite=True)
+    key, url = stack.emulator.api_key, stack.emulator.url
+    two = SpendingGuard(trainings_per_day=2)
+    SegmindCredentials(api_key=key, base_url=url, spending=two).save("default", overwrite=True)
+
+
+def on_hold() -> list[FlowRun]:
+    """The runs that ask for an approval."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(any_=["on-hold"])))
 
 
 def test_what_was_paid_is_finished_and_nothing_is_paid_again(
@@ -74,6 +87,10 @@ def test_what_was_paid_is_finished_and_nothing_is_paid_again(
     own.emulator.progress(Progress.after_seconds(3600))
     run = start(wish)
     wait_for(run, "Suspended")
+    held = {**wish, "model": "held", "dataset": str(draw_images(tmp_path / "held", shade=78))}
+    asking = start(held)
+    wait_for(asking, "Suspended")
+    assert [item.id for item in on_hold()] == [asking]
     assert len(bill.trainings) == 2
 
     lose_the_database(own)
@@ -91,6 +108,7 @@ def test_what_was_paid_is_finished_and_nothing_is_paid_again(
     own.emulator.progress(Progress.at_once())
     tick(own.store_slug)
     wait_until("another run has finished the model", lambda: ledger.champion(wish["model"]))
-    wait_until("no training is in progress", lambda: not any(True for _ in ledger.markers()))
+    wait_until("only what asks is left", lambda: [str(asking)] == [item.flow_run for item in ledger.markers()])
+    wait_until("it asks again", on_hold)
     assert here(finished).name == "Cached"
     assert len(bill.trainings) == 2
