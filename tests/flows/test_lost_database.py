@@ -12,6 +12,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
+from prefect.events.worker import EventsWorker
 from prefect.filesystems import LocalFileSystem
 
 from blocks.segmind_credentials import SegmindCredentials
@@ -35,9 +36,11 @@ def own(tmp_path: Path) -> Iterator[Stack]:
         running_stack(tmp_path / "installation", "local", server_python=SERVER_PYTHON) as running,
         relying_on(running.processes),
     ):
+        EventsWorker.drain_all()  # it stays with the server that this process spoke to first
         running.emulator.progress(Progress.at_once())
         save_the_blocks(running)
         yield running
+        EventsWorker.drain_all()  # while somebody takes them
 
 
 def command(stack: Stack, *words: str) -> tuple[int, str]:
