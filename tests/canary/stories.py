@@ -41,7 +41,7 @@ from tuneloop.providers.replicate.recipes import ReplicateFluxLoraRecipe
 BUCKET = "canary-bucket"
 MODEL = "canary-robot"
 STORE = "s3-bucket/tuneloop"
-_LEVELS = ("PREFECT_LOGGING_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL", "PREFECT_SERVER_LOGGING_LEVEL")
+_LEVELS = ("PREFECT_LOGGING_LEVEL", "PREFECT_SERVER_LOGGING_LEVEL")
 _LOGGERS = "boto3,botocore,requests,s3transfer,tuneloop,urllib3"
 """Their lines go to Prefect's server too; those of httpx would tell of their own sending, for ever."""
 
@@ -123,8 +123,8 @@ def log_everything(prefect_home: Path) -> None:
     )
     logging = yaml.safe_load(DEFAULT_LOGGING_SETTINGS_PATH.read_text())
     logging["root"]["level"] = "DEBUG"
-    # They say, many times over, what is in the database, which is searched itself.
-    logging["loggers"] |= {name: {"level": "WARNING"} for name in ("aiosqlite", "sqlalchemy")}
+    # They say, many times over, what goes into the database, which is searched itself.
+    logging["loggers"] |= {name: {"level": "WARNING"} for name in ("aiosqlite", "prefect._internal", "sqlalchemy")}
     (prefect_home / "logging.yml").write_text(yaml.safe_dump(logging))
 
 
