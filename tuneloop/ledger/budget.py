@@ -1,8 +1,7 @@
 """The spending guard: a slot is reserved before each paid submit and before images are rendered.
 
 Slots are numbered records by account and 30 days, with running sums. Slot n can be created once, so two runs never
-take the same place. A training's slot is released only when its record says that nothing was paid; those of images
-never are.
+take the same place. Only a training's slot is released, when its record says that nothing was paid.
 """
 
 from __future__ import annotations
