@@ -33,7 +33,7 @@ COMPARE = "compare-trainers"
 SENSOR = "watch-trainings"
 _LONGEST_RUN_S = 120.0
 _LONGEST_AFTER_A_GATE_S = 30.0
-"""A process whose server is gone while Prefect 3.9.1 begins to watch for its suspension waits for ever, or is ended."""
+"""A process without its server never ends where Prefect 3.9.1 begins to watch for its suspension: it is killed."""
 
 
 class Hung(RuntimeError):
