@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
-from prefect.states import Completed, Crashed, Pending, Scheduled
+from prefect.states import Completed, Crashed, Pending, Running, Scheduled
 
 from tests.flows.bill import Bill
 from tests.flows.runs import SENSOR, here, look, no_worker, sensor_paused, start, tick, wait_for
@@ -161,15 +161,16 @@ def test_automations_are_made_once_and_start_a_crashed_run_again(
 
 @pytest.mark.long  # no window of Prefect is shorter than ten seconds
 @pytest.mark.usefixtures("no_automations_left")
-def test_run_whose_process_never_started_is_started_again(
-    wish: dict[str, Any], bill: Bill, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", [Pending, Running])
+def test_run_whose_process_was_gone_before_its_first_heartbeat_is_started_again(
+    wish: dict[str, Any], bill: Bill, monkeypatch: pytest.MonkeyPatch, state: Callable[[], State]
 ) -> None:
     monkeypatch.setattr(automations, "_ZOMBIE_AFTER", timedelta(seconds=10))
     create_automations()
     time.sleep(2)  # the server reads new automations now and then
     with no_worker(), get_client(sync_client=True) as client:
         run = start(wish)
-        client.set_flow_run_state(run, Pending(), force=True)
+        client.set_flow_run_state(run, state(), force=True)
     wait_until("it is started again and has ended well", lambda: look(run).type == StateType.COMPLETED)
     assert len(bill.trainings) == 1
 

@@ -55,14 +55,17 @@ def _of_runs(posture: Posture, expect: set[str], **options: Any) -> EventTrigger
 
 
 def _zombies() -> AutomationCore:
-    """A run whose process went away with its worker stays Running for ever, unless its heartbeat is missed."""
+    """A run whose process went away with its worker stays Running for ever, unless its heartbeat is missed.
+
+    Also the first one: a process that is killed at once has sent none.
+    """
     return AutomationCore(
         name="tuneloop: mark runs without a heartbeat as crashed",
         description="Marks a Tuneloop run without a heartbeat as Crashed. Made by `tuneloop automations`.",
         trigger=_of_runs(
             Posture.Proactive,
             _SIGNS_OF_LIFE,
-            after={"prefect.flow-run.heartbeat"},
+            after={"prefect.flow-run.heartbeat", "prefect.flow-run.Running"},
             for_each={"prefect.resource.id"},
             within=_ZOMBIE_AFTER,
         ),
