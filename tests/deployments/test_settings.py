@@ -84,6 +84,14 @@ def test_program_of_one_machine_keeps_its_leases_and_finds_its_server(program: P
         assert program.settings["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
 
 
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_prefect_can_read_each_value(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in program.settings.items():
+        if name.startswith("PREFECT_") and value is not None:
+            monkeypatch.setenv(name, str(value))
+    Settings()
+
+
 def known(model: type[BaseModel], prefix: str) -> Iterator[str]:
     """Every environment variable that a tree of settings reads."""
     for name, field in model.model_fields.items():
