@@ -39,6 +39,35 @@ def file_of(comparison: dict[str, Any], folder: Path) -> Path:
     return path
 
 
+def shown_to_choose(ledger: Ledger, comparison: str, run: UUID, names: list[str]) -> list[str]:
+    """The options of the form, which are the candidates that the page shows, and none of them."""
+    page = ledger.store.read(f"pages/comparisons/{comparison}/latest.html").decode()
+    for shown in (*names, "1. ", "2. ", "$4.00", "interval"):
+        assert shown in page
+    options: list[str] = question_of(run)[1]["properties"]["decision"]["enum"]
+    assert [option.split(",")[0] for option in sorted(options)] == [
+        "none: keep the champion",
+        *sorted(f"promote {name}" for name in names),
+    ]
+    return options
+
+
+def killed_between_the_submits(
+    stack: Stack, file: Path, emulator: EmulatorControl, bfl: EmulatorControl, paid_elsewhere: Bill
+) -> UUID:
+    """A comparison whose first training goes on and on, and whose run died before it could pay the second."""
+    emulator.progress(Progress.after_seconds(3600))
+    bfl.inject(Fault("slow", BFL_LIST, delay_s=300))
+    started = tuneloop(stack, "compare", str(file), "--no-watch", "--json")
+    assert started.returncode == 0, started.stderr
+    run = UUID(json.loads(started.stdout)["run"])
+    wait_until("the second trainer is about to be paid", lambda: BFL_LIST in paid_elsewhere.paths)
+    process_of(stack, run).kill()
+    wait_for(run, "Crashed")
+    bfl.clear_faults()
+    return run
+
+
 @pytest.mark.usefixtures("alone")
 def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     stack: Stack,
@@ -49,18 +78,9 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     bfl: EmulatorControl,
     tmp_path: Path,
 ) -> None:
-    # The first training goes on and on, and the run dies between the two submits.
-    emulator.progress(Progress.after_seconds(3600))
-    bfl.inject(Fault("slow", BFL_LIST, delay_s=300))
     paid_elsewhere = Bill(bfl)
-    started = tuneloop(stack, "compare", str(file_of(comparison, tmp_path)), "--no-watch", "--json")
-    assert started.returncode == 0, started.stderr
-    run = UUID(json.loads(started.stdout)["run"])
-    wait_until("the second trainer is about to be paid", lambda: BFL_LIST in paid_elsewhere.paths)
-    process_of(stack, run).kill()
-    wait_for(run, "Crashed")
+    run = killed_between_the_submits(stack, file_of(comparison, tmp_path), emulator, bfl, paid_elsewhere)
     assert (len(bill.trainings), paid_elsewhere.trainings) == (1, [])
-    bfl.clear_faults()
 
     wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(run))
     (other,) = continuing(run)
@@ -79,15 +99,8 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     assert (len(bill.trainings), len(paid_elsewhere.trainings), ends) == (1, 1, [1, 1])
     assert ledger.champion(comparison["model"]) is None
 
-    page = ledger.store.read(f"pages/comparisons/{comparison['name']}/latest.html").decode()
     names = [f"{trainer} at {each.account.slug}" for trainer, each in zip(TRAINERS, record.runs, strict=True)]
-    for shown in (*names, "1. ", "2. ", "$4.00", "interval"):
-        assert shown in page
-    options = question_of(other)[1]["properties"]["decision"]["enum"]
-    assert [option.split(",")[0] for option in sorted(options)] == [
-        "none: keep the champion",
-        *sorted(f"promote {name}" for name in names),
-    ]
+    options = shown_to_choose(ledger, comparison["name"], other, names)
     tick(stack.store_slug)
     assert look(other).name == "Suspended"
     images = bill.images + paid_elsewhere.images

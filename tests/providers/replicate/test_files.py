@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -14,12 +12,12 @@ import requests
 from tests.emulator.public_files import serving
 from tests.emulator.replicate_caller import ReplicateCaller
 from tests.emulator.segmind_caller import dataset
-from tests.providers.replicate_jobs import FLUX_RECIPE, KEY, NAME, QWEN_RECIPE, Zip, submit
+from tests.providers.replicate.jobs import FLUX_RECIPE, KEY, NAME, QWEN_RECIPE, Zip, submit
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline
 from tuneloop.datasets.archive import DatasetArchive
-from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
     ConfigurationError,
     UnexpectedResponse,
@@ -32,22 +30,6 @@ from tuneloop.providers.replicate.recipes import (
     ReplicateRecipe,
 )
 from tuneloop.schemas.training import Submission
-
-
-@pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
-    with running_emulator("replicate", tmp_path / "emulator", progress=Progress.at_once()) as control:
-        yield control
-
-
-@pytest.fixture
-def provider(emulator: EmulatorControl) -> ReplicateProvider:
-    return ReplicateProvider(emulator.api_key, base_url=emulator.url)
-
-
-@pytest.fixture
-def caller(emulator: EmulatorControl) -> ReplicateCaller:
-    return ReplicateCaller(emulator)
 
 
 def test_upload_that_breaks_is_made_again(provider: ReplicateProvider, emulator: EmulatorControl) -> None:

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.emulator.public_files import serving
 from tests.emulator.webhook_receiver import receiving
-from tests.providers.replicate_jobs import KEY, submit
+from tests.providers.replicate.jobs import KEY, submit
 from tuneloop.clock import now
-from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     ProviderUnavailable,
 )
 from tuneloop.http.retries import TICK_POLICY
 from tuneloop.providers import kept_answer
 from tuneloop.providers.replicate.client import ReplicateProvider
-
-
-@pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
-    with running_emulator("replicate", tmp_path / "emulator", progress=Progress.at_once()) as control:
-        yield control
-
-
-@pytest.fixture
-def provider(emulator: EmulatorControl) -> ReplicateProvider:
-    return ReplicateProvider(emulator.api_key, base_url=emulator.url)
 
 
 def test_webhook_of_three_megabytes_is_verified_by_the_accounts_secret_and_forgeries_are_not(

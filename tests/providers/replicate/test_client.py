@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.emulator.replicate_caller import FLUX, OWNER, QWEN, ReplicateCaller
 from tests.emulator.segmind_caller import dataset
-from tests.providers.replicate_jobs import FLUX_RECIPE, KEY, NAME, QWEN_RECIPE, Zip, submit
+from tests.providers.replicate.jobs import FLUX_RECIPE, KEY, NAME, QWEN_RECIPE, Zip, submit
 from tests.wire.exchanges import Exchange, exchange, exchanges
 from tests.wire.replay import replaying
 from tuneloop.clock import Deadline, now
-from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
+from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -31,22 +29,6 @@ from tuneloop.providers.replicate.recipes import (
     ReplicateRecipe,
 )
 from tuneloop.schemas.training import Submission
-
-
-@pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[EmulatorControl]:
-    with running_emulator("replicate", tmp_path / "emulator", progress=Progress.at_once()) as control:
-        yield control
-
-
-@pytest.fixture
-def provider(emulator: EmulatorControl) -> ReplicateProvider:
-    return ReplicateProvider(emulator.api_key, base_url=emulator.url)
-
-
-@pytest.fixture
-def caller(emulator: EmulatorControl) -> ReplicateCaller:
-    return ReplicateCaller(emulator)
 
 
 @pytest.mark.parametrize(
