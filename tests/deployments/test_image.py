@@ -89,8 +89,11 @@ class Builder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root
+        # A Python with pip, as the base has one. What a shell finds first may be a version manager's own program.
+        subprocess.run([sys.executable, "-m", "venv", root / "base"], check=True)
         kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        self.environment = {**kept, "PATH": os.environ["PATH"], "HOME": str(root), "LC_ALL": "C.UTF-8"}
+        path = f"{root}/base/bin:/usr/bin:/bin"
+        self.environment = {**kept, "PATH": path, "HOME": str(root), "LC_ALL": "C.UTF-8"}
 
     def placed(self, text: str) -> str:
         """A step with the image's folders below ours."""
