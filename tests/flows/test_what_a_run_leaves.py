@@ -14,9 +14,11 @@ from prefect.client.schemas.filters import (
     TaskRunFilter,
     TaskRunFilterFlowRunId,
 )
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.conftest import draw_images
 from tests.flows.runs import here, log_of, request_for, run_of, sensor_paused, start, wait_for
+from tests.storage.failing_proxy import failing_proxy
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.emulator.objects import PREFIX as OBJECTS
@@ -67,6 +69,18 @@ def test_run_leaves_three_artifacts_that_say_what_came_of_it(finished: UUID) -> 
     assert report == ["Promoted: champion v1. First model: it passes every threshold"]
     assert dataset == ["Usable, 5 warnings (3 images)"]
     assert progress == ["Images of the challenger: 1 of 1"]
+
+
+@pytest.mark.usefixtures("emulator")
+def test_run_whose_artifacts_the_server_does_not_take_completes_all_the_same(
+    stack: Stack, wish: dict[str, Any]
+) -> None:
+    with failing_proxy(stack.server_url) as proxy:
+        proxy.broken.add("/api/artifacts/")
+        with temporary_settings({PREFECT_API_URL: f"{proxy.endpoint}/api"}):
+            state = here(wish)
+    assert state.name == "Completed"
+    assert "the Prefect server did not take the artifact report-" in log_of(run_of(state))
 
 
 def test_run_that_failed_at_a_signed_address_shows_no_key_and_no_signature(

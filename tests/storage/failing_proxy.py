@@ -1,4 +1,4 @@
-"""A proxy between boto3 and an S3 server that fails on purpose, once per order."""
+"""A proxy between a client and a server, S3 or Prefect's, that fails on purpose."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Orders:
     """Address of the proxy itself."""
     failures: list[tuple[str, Failure]] = field(default_factory=list)
     """Which failure meets the next request of which kind (`PUT`, `GET`, `POST`, …); each happens once."""
+    broken: set[str] = field(default_factory=set)
+    """Paths that are always answered with 500."""
     before: Callable[[str, str], None] | None = None
     """Called with method and path before a request is handed on."""
     access_key: str | None = None
@@ -70,7 +72,7 @@ class Orders:
 
 @contextmanager
 def failing_proxy(upstream: str) -> Iterator[Orders]:
-    """Run a proxy on a free port in front of an S3 server."""
+    """Run a proxy on a free port in front of a server."""
     host = urlsplit(upstream).netloc
 
     class Handler(_Forwarding):
@@ -113,6 +115,9 @@ class _Forwarding(BaseHTTPRequestHandler):
         if wanted and f"{wanted}/" not in self.headers.get("Authorization", "") + unquote(self.path):
             self._answer(403, [], b"<Error><Code>InvalidAccessKeyId</Code></Error>")
             return
+        if self.path in self.orders.broken:
+            self._answer(500, [], b"{}")
+            return
         failure = self.orders.failure_of(self.command)
         self.close_connection = failure is not None
         if failure == "lose the request":
@@ -138,7 +143,7 @@ class _Forwarding(BaseHTTPRequestHandler):
             self.orders.exchanges.append(Exchange(self._request, response))
 
     # The names under which http.server looks for methods.
-    locals().update(dict.fromkeys(("do_GET", "do_HEAD", "do_PUT", "do_POST", "do_DELETE"), forward))
+    locals().update(dict.fromkeys(("do_GET", "do_HEAD", "do_PUT", "do_POST", "do_PATCH", "do_DELETE"), forward))
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = HTTPConnection(self.upstream, timeout=30)

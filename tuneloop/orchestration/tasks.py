@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
@@ -31,6 +30,7 @@ from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.collection import collect_weights, restore_weights
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog
+from tuneloop.orchestration.artifacts import show_artifact
 from tuneloop.orchestration.context import RunContext, load_clip_encoder
 from tuneloop.orchestration.events import emit_training_event, emit_unanswered
 from tuneloop.orchestration.logged_findings import log_findings
@@ -210,7 +210,7 @@ def report(ctx: RunContext, evidence: DecisionReport, against: int) -> str:
     shown = markdown.replace(f"`{ctx.store.uri_of(name)}`", link.to_markdown("the report's page"), 1)
     outcome = f"promoted: champion v{against + 1}" if evidence.result.verdict == "promote" else evidence.outcome
     description = in_markdown(f"{outcome.capitalize()}. {evidence.result.reason}")
-    create_markdown_artifact(key=f"report-{evidence.run.model}", markdown=shown, description=description)
+    show_artifact(f"report-{evidence.run.model}", shown, description)
     return name
 
 

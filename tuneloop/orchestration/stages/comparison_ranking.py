@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from tuneloop.clock import now
@@ -22,6 +21,7 @@ from tuneloop.evaluation.reports.comparison_page import (
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.training import TrainingLog
 from tuneloop.orchestration import tasks
+from tuneloop.orchestration.artifacts import show_artifact
 from tuneloop.orchestration.comparison_costs import champion_run, check_images_fit
 from tuneloop.orchestration.comparison_request import Comparison
 from tuneloop.orchestration.context import RunContext
@@ -140,6 +140,6 @@ def _show(comparison: Comparison, report: ComparisonReport, page: str) -> None:
         store.rewrite(latest_comparison_page_name(comparison.record), written)
     link = page_link(store, page)
     short = write_comparison_in_short(report, link.to_markdown("Open the page"))
-    create_markdown_artifact(key=f"comparison-{name}", markdown=short, description=in_markdown(report.summary))
+    show_artifact(f"comparison-{name}", short, in_markdown(report.summary))
     get_run_logger().info("comparison %s: %s Report: %s", name, report.summary, link.text)
     store.create(page, written)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from tuneloop.datasets.captions import CaptionRule
@@ -18,6 +17,7 @@ from tuneloop.datasets.store import load_manifest, store_images
 from tuneloop.errors import ConfigurationError
 from tuneloop.evaluation.metrics.training_set import store_scoring_images
 from tuneloop.evaluation.reports.dataset_page import write_dataset_page
+from tuneloop.orchestration.artifacts import show_artifact
 from tuneloop.orchestration.context import RunContext
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.findings import usability
@@ -104,4 +104,4 @@ def ingest(
 def _show(found: Preflight, model: str, before: DatasetManifest | None) -> None:
     page = write_dataset_page(found.files, found.manifest, found.findings, before)
     verdict = f"{usability(found.findings).capitalize()} ({found.images} images)"
-    create_markdown_artifact(key=f"dataset-{model}", markdown=page, description=verdict)
+    show_artifact(f"dataset-{model}", page, verdict)

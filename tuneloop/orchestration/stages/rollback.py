@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.artifacts import show_artifact
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.events import emit_rolled_back
 from tuneloop.registry import rollback
@@ -36,5 +36,5 @@ def roll_back(store: str, model: str, version: int, reason: str) -> State[Any]:
         # Again where a crash came between record and event: one id, one event.
         emit_rolled_back(done.champion, flow_run.id)
     page = f"# Rollback of {model}\n\n{in_markdown(done.summary)}\n\nReason: {in_markdown(done.champion.reason)}\n"
-    create_markdown_artifact(key=f"rollback-{model}", markdown=page, description=visible(done.summary))
+    show_artifact(f"rollback-{model}", page, visible(done.summary))
     return Completed(name=None if done.replaced else "Cached", message=done.summary)
