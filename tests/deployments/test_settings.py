@@ -61,6 +61,7 @@ def test_program_of_a_team_has_what_the_docs_call_needed(program: Program) -> No
     given = program.settings
     if not program.is_server:
         assert given.keys() >= CLIENT
+        assert given["PREFECT_CLIENT_RETRY_EXTRA_CODES"] == "500"
         on_this_machine = given.get("TUNELOOP_ALLOW_PLAIN_HTTP") == "true"
         assert str(given["PREFECT_API_URL"]).startswith("http://server:" if on_this_machine else "https://")
         assert not [name for name in given if name.startswith(("PREFECT_SERVER_", "PREFECT_REDIS_"))]

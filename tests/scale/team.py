@@ -152,7 +152,10 @@ def start_workers(team: Team) -> None:
     """Start the workers, each with a home and a temporary folder of its own as on a machine of its own."""
     for name in WORKERS:
         of_its_own = server_environment(team.folder / name, team.server_url)
-        environment = of_its_own | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_S)}
+        environment = of_its_own | {
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(_HEARTBEAT_S),
+            "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+        }
         team.has(
             name, clean_environment(environment),
             "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", name,
