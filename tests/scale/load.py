@@ -141,6 +141,8 @@ def _shorten_patience(project: Path) -> None:
         for line in _IMPATIENCE.strip().splitlines():
             add_line(project / FLOWS / f"{flow}.py", line)
     automations._ZOMBIE_AFTER = timedelta(seconds=_PATIENCE_S)
+    # Something is killed every half minute, and not every few hours.
+    automations._RESTART_AGAIN_AFTER = timedelta(seconds=15)
 
 
 def submit(wishes: list[Wish]) -> list[Submitted]:

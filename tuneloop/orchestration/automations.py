@@ -17,6 +17,8 @@ from tuneloop.orchestration.notices import ANY_RUN, OUR_FLOWS, notices
 
 _ZOMBIE_AFTER = timedelta(minutes=10)
 """More than three heartbeats: a shorter window has called living runs dead."""
+_RESTART_AGAIN_AFTER = timedelta(minutes=10)
+"""What crashes at once each time is not to be started without end."""
 _SIGNS_OF_LIFE = {
     f"prefect.flow-run.{name}"
     for name in (
@@ -99,7 +101,7 @@ def _crashed() -> AutomationCore:
             Posture.Reactive,
             {"prefect.flow-run.Crashed"},
             for_each={"prefect.resource.id"},
-            within=_ZOMBIE_AFTER,
+            within=_RESTART_AGAIN_AFTER,
         ),
         actions=[
             ChangeFlowRunState(
