@@ -14,16 +14,17 @@ LEVELS = st.lists(st.integers(-15, 15), min_size=2, max_size=5, unique=True)
 """How much better than usual each model is, in hundredths of a score."""
 
 
-def model_at(level: int) -> Evaluation:
+def model_at(level: float) -> Evaluation:
     return model(noise=0.01, low_noise=level / 100, exposure=level / 100)
 
 
 @given(LEVELS, st.booleans())
 @settings(max_examples=25, deadline=None)
 def test_better_models_come_first_in_whatever_order_they_are_named(levels: list[int], has_champion: bool) -> None:
-    champion = model() if has_champion else None
-    ranked = rank([Contender(model_at(level), champion) for level in levels], GatePolicy())
-    assert [levels[one.index] for one in ranked] == sorted(levels, reverse=True)
+    # A champion is scored beside each of them, and what counts is the difference: the better ones lag behind it.
+    contenders = [Contender(model_at(level / 3), model_at(level) if has_champion else None) for level in levels]
+    ranked = rank(contenders, GatePolicy())
+    assert [levels[one.index] for one in ranked] == sorted(levels, reverse=not has_champion)
 
 
 @given(LEVELS, st.integers(0, 4), st.randoms())
@@ -37,6 +38,7 @@ def test_model_that_misses_a_threshold_is_last_however_good(
     ranked = rank([Contender(each) for each in evaluations], GatePolicy())
     assert ranked[-1].index == bad
     assert [one.passes for one in ranked] == [True] * (len(levels) - 1) + [False]
+    assert bad not in {one.rival for one in ranked}
 
 
 @given(LEVELS)

@@ -9,16 +9,20 @@ from datetime import timedelta
 import pytest
 
 from tests.ledger.bent import BentProvider
+from tests.ledger.test_attempts import second_of
+from tests.ledger.test_earlier_jobs import LIST
+from tests.ledger.test_lost import shown
 from tests.ledger.test_submission import SUBMIT, old_claim, trainings
 from tests.sensor.aging import age, age_refusal
 from tuneloop.clock import Deadline
-from tuneloop.emulator import EmulatorControl, Fault
+from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.errors import (
     AuthenticationFailed,
     BudgetExceeded,
     DatasetError,
     InsufficientCredits,
     NotFoundAtProvider,
+    PresignedUrlExpired,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
@@ -32,7 +36,8 @@ from tuneloop.ledger.failover import close, closed, unsettled_refusal, why_fall_
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.ledger.submission import SubmitRequest, submit_training
 from tuneloop.ledger.training import TrainingLog, record_progress
-from tuneloop.schemas.records import RunRecord
+from tuneloop.schemas.records import Abandoned, RunRecord
+from tuneloop.schemas.training import JobList
 
 DAY = timedelta(days=1)
 RETIRED = TrainerRetired("it is deprecated")
@@ -77,6 +82,7 @@ def test_trainer_that_is_retired_or_refuses_before_the_claim_is_replaced(
         error(InsufficientCredits, 402),
         error(NotFoundAtProvider, 404),
         error(RateLimited, 429),
+        error(PresignedUrlExpired, 403),
         error(RequestRejected, 413),
         error(RequestRejected, 409),
         RequestRejected("of a champion's service", provider="elsewhere", status=422),
@@ -89,7 +95,8 @@ def test_trainer_that_is_retired_or_refuses_before_the_claim_is_replaced(
 def test_wrong_keys_budgets_and_datasets_are_for_a_person(
     cause: Exception, bent: BentProvider, ledger: Ledger, run: RunRecord
 ) -> None:
-    assert why(bent, ledger, run, cause) is None
+    # However long it has been so.
+    assert why_fall_back(bent, TrainingLog.of(ledger, run), cause, timedelta(0)) is None
 
 
 def test_submit_that_was_refused_is_waited_for_until_it_would_be_shown(
@@ -140,11 +147,30 @@ def test_second_trainer_is_never_used_while_a_submit_is_in_doubt_or_accepted(
 
 
 def test_job_that_no_record_follows_keeps_the_second_trainer_away(
-    bent: BentProvider, ledger: Ledger, run: RunRecord, order: SubmitRequest
+    bent: BentProvider, ledger: Ledger, run: RunRecord, order: SubmitRequest, emulator: EmulatorControl
 ) -> None:
     name = TrainingLog.of(ledger, run).name
     bent.submit(name, order.recipe, order.dataset, Deadline(60))
     assert why(bent, ledger, run, RETIRED) is None
+    bent.bend_list = lambda _: JobList(unreadable={name: "it has no status"})
+    assert why(bent, ledger, run, RETIRED) is None
+    emulator.inject(Fault("refuse", LIST, status=401))
+    with pytest.raises(AuthenticationFailed):
+        why(bent, ledger, run, RETIRED)
+
+
+def test_failed_job_that_lives_keeps_the_second_trainer_away_though_the_list_lacks_it(
+    bent: BentProvider, ledger: Ledger, run: RunRecord, order: SubmitRequest, emulator: EmulatorControl
+) -> None:
+    emulator.progress(Progress.after_seconds(3600))
+    job_id = submit_training(bent, TrainingLog.of(ledger, run), order).job_id
+    record_progress(ledger, run, shown(run, "failed", job_id))
+    second = second_of(run)
+    assert why(bent, ledger, second, RETIRED) is None
+    bent.bend_list = lambda _: JobList()
+    assert why(bent, ledger, second, RETIRED) is None
+    emulator.fail_job(job_id, "out of memory")
+    assert "is retired" in (why(bent, ledger, second, RETIRED) or "")
 
 
 def test_provider_is_down_for_as_long_as_the_first_run_has_found_it_so(
@@ -157,6 +183,10 @@ def test_provider_is_down_for_as_long_as_the_first_run_has_found_it_so(
     assert why(bent, ledger, run, down) is None
     age(ledger, marker, timedelta(hours=25))
     assert "has been down since" in (why(bent, ledger, run, down) or "")
+    # The sensor closes an attempt that nobody has claimed for a day: the next one waits no longer for that.
+    training = TrainingLog.of(ledger, run)
+    training.append_failure(run, Abandoned(**training.header(), reason="never claimed", paid=False))
+    assert "has been down since" in (why(bent, ledger, second_of(run), down) or "")
 
 
 def test_closed_training_is_submitted_by_nobody_until_a_person_gives_a_reason(

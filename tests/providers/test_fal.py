@@ -189,7 +189,11 @@ def test_cancelled_training_has_failed_and_is_not_cancelled_again(
     status = client.get_job(job)
     assert (status.provider_status, status.billed) == ("COMPLETED (client_cancelled)", True)
     assert not client.cancel(job)
-    assert not client.cancel(Submission(job_id="nobody", handle={"endpoint": FAST}))
+    nobody = Submission(job_id="nobody", handle={"endpoint": FAST})
+    assert not client.cancel(nobody)
+    # As the trainers' own documents have it.
+    with replaying(changed("a cancellation", success=False)) as replay:
+        assert not FalProvider(KEY, base_url=replay.url).cancel(nobody)
 
 
 def test_job_that_a_person_names_is_known_by_its_trainer_or_by_the_list(

@@ -117,13 +117,19 @@ def test_job_that_is_gone_for_a_day_is_held_as_lost_and_goes_on_when_it_is_there
     assert last(ledger, run).state == "trained"
 
 
+def asked_to_stop(ledger: Ledger, run: RunRecord, emulator: EmulatorControl) -> str:
+    """Let a job look as if its provider had been asked to stop it. Returns its name."""
+    job = job_name(run.key, 1)
+    request = CancelRequest(created_at=now(), job_id=emulator.jobs()[0].id, flow_run=run.flow_run)
+    ledger.create_record(f"cancelled-jobs/{job}/a-tick/request.json", request)
+    return job
+
+
 def test_job_that_was_to_stop_and_is_gone_for_a_day_has_stopped(
     put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
 ) -> None:
     (run,) = put_in_flight(1)
-    job = job_name(run.key, 1)
-    request = CancelRequest(created_at=now(), job_id=emulator.jobs()[0].id, flow_run=run.flow_run)
-    ledger.create_record(f"cancelled-jobs/{job}/a-tick/request.json", request)
+    job = asked_to_stop(ledger, run, emulator)
     age_records(ledger, run, timedelta(hours=2))
     with bent(emulator.url, nothing) as url:
         emulator.inject(Fault("refuse", DETAILS, status=404, times=100))
@@ -174,6 +180,7 @@ def test_word_that_nobody_knows_is_a_problem_once_and_is_held_after_a_day(
     put_in_flight: PutInFlight, ledger: Ledger, emulator: EmulatorControl
 ) -> None:
     (run,) = put_in_flight(1)
+    asked_to_stop(ledger, run, emulator)  # what it says is no sign that it has
     emulator.inject(Fault("refuse", DETAILS, status=500, times=1000))
     with bent(emulator.url, with_word("SHINY")) as url:
         assert len(told(ledger, look(ledger, behind(url, emulator)))) == 1
