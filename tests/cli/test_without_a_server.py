@@ -1,13 +1,15 @@
-"""No Prefect server is named: commands that need one say so at once, and nothing is started or written."""
+"""No Prefect server is named, or one that may not be used: commands say so at once, and start or write nothing."""
 
 from __future__ import annotations
 
 import socket
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from tests.cli.commands import in_an_empty_home
+from tests.cli.commands import in_an_empty_home, in_this_process
 from tests.cli.test_json import commands
 
 NEEDING_PREFECT = {
@@ -54,6 +56,19 @@ def test_command_says_in_one_line_that_no_server_is_named_and_writes_nothing(com
 
 def test_every_command_is_among_these() -> None:
     assert NEEDING_PREFECT.keys() - {"webhooks --print-urls"} == commands().keys() - NEEDING_NONE
+
+
+@pytest.mark.parametrize("command", [*NEEDING_PREFECT.values(), ["init", "robots", "--yes", "--key", "k"], ["up"]])
+def test_server_at_a_plain_address_of_another_machine_is_refused_before_anything_is_sent(
+    command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model.yaml").touch()
+    settings = {PREFECT_API_URL: "http://prefect.example:4200/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(updates=settings), chdir(tmp_path):
+        done = in_this_process(*command, PREFECT_API_URL="http://prefect.example:4200/api")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tuneloop: the Prefect server is at http://prefect.example, so anyone ")
+    assert list(tmp_path.iterdir()) == [tmp_path / "model.yaml"]
 
 
 def test_profile_without_a_server_counts_as_none(tmp_path: Path) -> None:

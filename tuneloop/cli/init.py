@@ -47,13 +47,15 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
         ask: Ask for the rest; else take the defaults.
 
     Raises:
-        ConfigurationError: The folder is a project already, or an answer cannot be used. Nothing was written then.
+        ConfigurationError: The folder is a project already, or an answer or the Prefect server cannot be used.
+            Nothing was written then.
     """
     if (folder / OPERATOR_FILE).exists():
         raise ConfigurationError(
             f"{folder} is a project already; `tuneloop init {folder} --renew` brings its flows to this version"
         )
     check_free(folder)
+    server = named_server()
     usual = next(
         trainer_of(recipe) for row in PROVIDERS if row.client.capabilities.is_open for recipe in row.recipes
     )
@@ -79,7 +81,8 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
     say(f"Made {folder / file}, the flows, the blocks and {OPERATOR_FILE}.")
     if not (known := provider.client.capabilities).is_open:
         say(f"{provider.name} takes no new trainings ({known.takes_trainings.partition(': ')[2]}).")
-    _save_blocks(folder)
+    if server is not None:
+        _save_blocks(folder)
     _say_next(folder, model, answers.images)
 
 
@@ -120,8 +123,6 @@ def _account(block: str, given: Given, *, ask: bool) -> Account | None:
 
 
 def _save_blocks(folder: Path) -> None:
-    if named_server() is None:
-        return
     from tuneloop.local_server.up import prepare_project  # noqa: PLC0415 - importing Prefect takes a second
 
     for line in prepare_project(folder):

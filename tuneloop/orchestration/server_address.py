@@ -63,8 +63,15 @@ def send_events() -> None:
 
 
 def named_server() -> str | None:
-    """As `server_url`, without importing Prefect where no place can name a server; that takes a second."""
-    return server_url() if any(_may_name_a_server()) else None
+    """As `server_url`, without importing Prefect where no place can name a server; that takes a second.
+
+    Raises `ConfigurationError` where what goes to the server could be read on the way.
+    """
+    from tuneloop.http.addresses import check_encrypted  # noqa: PLC0415 - `tuneloop --help` needs none
+
+    url = server_url() if any(_may_name_a_server()) else None
+    check_encrypted(url or "", "the Prefect server", "the keys in its blocks")
+    return url
 
 
 def server_url() -> str | None:
