@@ -211,3 +211,13 @@ def _yes(can: bool) -> str:
 
 def test_capability_table_is_the_one_the_code_gives() -> None:
     assert capability_table() in (ROOT / "docs" / "providers.md").read_text()
+
+
+def test_pages_tell_to_wait_for_as_long_as_a_list_may_lack_a_job() -> None:
+    found = re.findall(r"wait (\d+) minutes \(at BFL (\d+)\)", "".join(path.read_text() for path in DOCUMENTS))
+    assert len(found) == 3
+    for usual, at_bfl in found:
+        for row in PROVIDERS:
+            margins = row.client.margins
+            least_s = margins.claim_s + margins.ambiguous_for.total_seconds()
+            assert least_s <= 60 * int(at_bfl if row.name == "bfl" else usual), row.name

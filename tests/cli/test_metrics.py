@@ -106,10 +106,13 @@ def test_oldest_of_a_state_counts_and_what_a_person_typed_breaks_no_line() -> No
 
 
 def test_file_is_replaced_only_by_a_whole_one(busy: LocalDirectory, tmp_path: Path) -> None:
-    file = tmp_path / "tuneloop.prom"
+    file, opened = tmp_path / "tuneloop.prom", tmp_path / "by-whom-reads-it"
+    file.write_text("of before")
+    opened.hardlink_to(file)
     assert in_this_process("metrics", "--store", busy.uri, "--output", str(file)).returncode == 0
     written = file.read_text()
     assert read(written)["tuneloop_trainings_in_flight"]
+    assert opened.read_text() == "of before"
     assert in_this_process("metrics", "--store", f"{busy.uri}-gone", "--output", str(file)).returncode == 2
     assert file.read_text() == written
     assert [path for path in tmp_path.iterdir() if path.name.startswith("tuneloop")] == [file]

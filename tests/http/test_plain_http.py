@@ -65,6 +65,12 @@ def test_store_on_this_machine_or_over_https_needs_no_setting(endpoint: str) -> 
     assert s3_store(endpoint).uri == "s3://bucket"
 
 
+def test_base_url_over_plain_http_is_refused_whatever_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNELOOP_ALLOW_PLAIN_HTTP", "true")
+    with pytest.raises(ValidationError, match=r"anyone between here and api\.example\.org can read the API key"):
+        BflCredentials(api_key=SecretStr("k"), base_url="http://api.example.org")
+
+
 def test_webhook_over_plain_http_is_refused_whatever_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUNELOOP_ALLOW_PLAIN_HTTP", "true")
     refused = "over http:// anyone between a provider and hooks.example.org can read the secret path"

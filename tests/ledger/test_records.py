@@ -13,23 +13,31 @@ from tuneloop.errors import (
     LedgerError,
     RecordConflict,
 )
-from tuneloop.ledger.attempts import choose_attempt
+from tuneloop.ledger.accounts import AccountOrigin, Driver
+from tuneloop.ledger.attempts import CountedReason, choose_attempt
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.schemas.records import (
+    CancelAnswer,
+    CancelRequest,
     Claimed,
     Collected,
+    ComparisonRecord,
     Decision,
     Promotion,
     Record,
     RunRecord,
     Submitted,
     Trained,
+    TrainingRecord,
     training_record,
 )
+from tuneloop.schemas.spending import DuplicateJobRecord, Reservation
 from tuneloop.storage.local import LocalDirectory
 
 RECORDS = json.loads(Path(__file__).with_name("records_0_1.json").read_text())
 """One of each kind, as version 0.1 wrote them before budgets and approvals. Never to be edited."""
+WHOLE = json.loads(Path(__file__).with_name("records_whole.json").read_text())
+"""One of each kind with every field, as stored since. A new kind or field is added, and nothing is changed."""
 
 
 def test_unchanged_training_is_trained_again_only_on_request(ledger: Ledger, run: RunRecord) -> None:
@@ -110,6 +118,19 @@ def test_training_record_of_an_older_version_is_still_read(record: dict[str, obj
 def test_record_of_a_run_or_model_of_an_older_version_is_still_read(name: str, kind: type[Record]) -> None:
     read = kind.model_validate_json(json.dumps(RECORDS[name]))
     assert holds(json.loads(read.model_dump_json()), RECORDS[name])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *TrainingRecord.__subclasses__(), AccountOrigin, CancelAnswer, CancelRequest, ComparisonRecord,
+        CountedReason, Decision, Driver, DuplicateJobRecord, Promotion, Reservation, RunRecord,
+    ],
+)  # fmt: skip
+def test_record_is_still_read_with_every_field(kind: type[Record]) -> None:
+    stored = WHOLE[kind.__name__]
+    assert set(stored) == set(kind.model_fields)
+    assert holds(json.loads(kind.model_validate_json(json.dumps(stored)).model_dump_json()), stored)
 
 
 def holds(newer: object, older: object) -> bool:

@@ -72,7 +72,15 @@ def test_store_that_cannot_be_written_is_refused(tmp_path: Path, client: S3Clien
 
 @pytest.mark.parametrize(
     "found",
-    [b"", b"{}", b'{"schema_number":1,"store_id":"x"}', b'{"schema_number":3,"store_id":"x"}', b"[]", b"\xff"],
+    [
+        b"",
+        b"{}",
+        b'{"schema_number":1,"store_id":"x"}',
+        b'{"schema_number":3,"store_id":"x"}',
+        b'{"schema_number":2,"store_id":"x","told_later":1}',
+        b"[]",
+        b"\xff",
+    ],
 )
 def test_store_of_another_version_is_refused(store: Store, found: bytes) -> None:
     store.create("store.json", found)
