@@ -24,7 +24,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.errors import StoreError
 from tuneloop.orchestration.stores import init_store
-from tuneloop.schemas.records import Promotion
+from tuneloop.schemas.records import Decision, Promotion
 from tuneloop.storage.identity import identity_of
 from tuneloop.storage.local import LocalDirectory
 
@@ -186,6 +186,8 @@ def test_champions_of_a_provider_that_has_closed_are_compared_and_pulled(
     assert state.name == "Completed", state.message
     assert (champion_of(shop).number, champion_of(shop).account.provider) == (3, "segmind")
     assert (len(bill.trainings), bill.images) == (1, 1)
+    decision = shop.ledger.read_record(champion_of(shop).decision, Decision)
+    assert all(each.champion is not None for each in decision.differences)
     file = tmp_path / "robot.safetensors"
     own = {"robot-v1.safetensors": file, " robot ": f" {shop.wish['model']} ", "s3-bucket/loras": shop.store}
     reader = Reader("A provider that closes", stack, own)
@@ -193,3 +195,6 @@ def test_champions_of_a_provider_that_has_closed_are_compared_and_pulled(
     assert reader.next().returncode == 0
     assert reader.is_done()
     assert file.stat().st_size == shop.ledger.promotion(shop.wish["model"], 1).size_bytes
+    back = ["--version", "1", "--reason", "it was better", "--store", shop.store]
+    assert reader.run("tuneloop", "rollback", shop.wish["model"], *back).returncode == 0
+    assert (champion_of(shop).number, champion_of(shop).rolled_back_to) == (4, 1)

@@ -143,3 +143,5 @@ def test_planned_runs_of_a_paused_deployment_are_gone(queue: Queue) -> None:
     wait_until("runs are planned", lambda: queue.given(within=week))
     queue.client.pause_deployment(deployment)
     assert queue.given(within=week) == []
+    by_hand = queue.start(deployment)
+    assert queue.given(within=week) == [by_hand]

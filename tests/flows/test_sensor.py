@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import State, StateType
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
-from prefect.states import Completed, Crashed, Pending, Running, Scheduled
+from prefect.states import Completed, Pending, Scheduled
 
-from tests.flows.bill import Bill
 from tests.flows.runs import SENSOR, here, look, no_worker, sensor_paused, start, tick, wait_for
 from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress
 from tuneloop.ledger.ledger import Ledger
-from tuneloop.orchestration import automations
-from tuneloop.orchestration.automations import create_automations
 
 
 def events_of(model: str) -> list[tuple[str, str]]:
@@ -128,51 +121,6 @@ def left_of(*runs: UUID) -> set[UUID]:
     with get_client(sync_client=True) as client:
         ours = FlowRunFilter(id=FlowRunFilterId(any_=list(runs)))
         return {item.id for item in client.read_flow_runs(flow_run_filter=ours)}
-
-
-@pytest.fixture
-def no_automations_left(stack: Stack) -> Iterator[None]:
-    del stack
-    yield
-    with get_client(sync_client=True) as client:
-        for item in client.read_automations():
-            client.delete_automation(item.id)
-
-
-@pytest.mark.usefixtures("no_automations_left")
-def test_automations_are_made_once_and_start_a_crashed_run_again(
-    emulator: EmulatorControl, wish: dict[str, Any], bill: Bill
-) -> None:
-    assert create_automations() == create_automations()
-    with get_client(sync_client=True) as client:
-        ours = [item for item in client.read_automations() if item.name.startswith("tuneloop: ")]
-    assert len(ours) == 3, "without a block there are no notices"
-    emulator.progress(Progress.after_seconds(3600))
-    run = start(wish)
-    wait_for(run, "Suspended")
-    time.sleep(2)  # the server reads new automations now and then
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(run, Crashed(), force=True)
-    wait_until("it is started again", lambda: look(run).type != StateType.CRASHED)
-    emulator.progress(Progress.at_once())
-    wait_until("it has ended well", lambda: look(run).type == StateType.COMPLETED)
-    assert len(bill.trainings) == 1
-
-
-@pytest.mark.long  # no window of Prefect is shorter than ten seconds
-@pytest.mark.usefixtures("no_automations_left")
-@pytest.mark.parametrize("state", [Pending, Running])
-def test_run_whose_process_was_gone_before_its_first_heartbeat_is_started_again(
-    wish: dict[str, Any], bill: Bill, monkeypatch: pytest.MonkeyPatch, state: Callable[[], State]
-) -> None:
-    monkeypatch.setattr(automations, "_ZOMBIE_AFTER", timedelta(seconds=10))
-    create_automations()
-    time.sleep(2)  # the server reads new automations now and then
-    with no_worker(), get_client(sync_client=True) as client:
-        run = start(wish)
-        client.set_flow_run_state(run, state(), force=True)
-    wait_until("it is started again and has ended well", lambda: look(run).type == StateType.COMPLETED)
-    assert len(bill.trainings) == 1
 
 
 def test_dry_run_tells_nothing(wish: dict[str, Any]) -> None:
