@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.cli._app import _app as prefect
 from typer.testing import CliRunner
 
 from tuneloop import api
@@ -81,6 +82,12 @@ def test_tuneloop_commands_and_options_exist(document: Path) -> None:
         assert shown.exit_code == 0, command
         for option in (word for word in words if word.startswith("--")):
             assert option in shown.output, command
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=IDS)
+def test_prefects_commands_and_options_exist(document: Path) -> None:
+    for command in re.findall(r"(?:^ *|`)(prefect [a-z-]+ [^`\n]* [^`\n]+)", document.read_text(), re.MULTILINE):
+        prefect.parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=IDS)

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.schemas.objects import State
 
 from blocks.fal_credentials import FalCredentials
+from flows.adopt_model import adopt_model
 from tests.conftest import draw_images
 from tests.contract.conftest import RECIPES
 from tests.flows.bill import Bill
@@ -20,11 +22,14 @@ from tests.flows.shop import Shop
 from tests.flows.test_stores import is_emptied
 from tests.forge.modules import QUICK_PYTHON
 from tests.waiting import LIMIT_S, wait_until
+from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
 from tuneloop.errors import StoreError
+from tuneloop.ledger.budget import Budget
 from tuneloop.orchestration.stores import init_store
 from tuneloop.schemas.records import Decision, Promotion
+from tuneloop.schemas.spending import SpendingLimits
 from tuneloop.storage.identity import identity_of
 from tuneloop.storage.local import LocalDirectory
 
@@ -82,6 +87,11 @@ def champion_of(shop: Shop) -> Promotion:
     return champion
 
 
+def reserved_today(shop: Shop) -> int:
+    account = champion_of(shop).account
+    return Budget(shop.ledger, account, SpendingLimits()).spending(now().date()).trainings_today
+
+
 def others(shop: Shop, folder: Path, shade: int) -> dict[str, Any]:
     """What a run wants after the images have changed."""
     return {**shop.wish, "dataset": str(draw_images(folder, 4, shade=shade))}
@@ -120,6 +130,7 @@ def test_restored_store_pays_for_nothing_that_was_trained_since_the_backup(
     assert here(third).name == "Completed"
     before, identity = champion_of(shop), identity_of(LocalDirectory(shop.folder))
     assert (before.number, len(bill.trainings), bill.images) == (3, 3, 3)
+    assert reserved_today(shop) == 3
 
     is_emptied(shop)
     own = {"/backup/loras": backup, "/srv/restored": restored, "s3-bucket/loras": shop.store}
@@ -135,6 +146,7 @@ def test_restored_store_pays_for_nothing_that_was_trained_since_the_backup(
         state = here(wish)
         assert state.name == "Completed", state.message
     after = Shop(shop.name, restored, shop.wish)
+    assert reserved_today(after) == 2, "what was reserved since the backup is forgotten"
     assert champion_of(after).job_id == before.job_id
     assert champion_of(after).sha256 == before.sha256
     assert (len(bill.trainings), bill.images) == (3, 5)
@@ -160,6 +172,26 @@ def test_lost_store_is_replaced_by_a_person_only_and_pays_for_no_training_that_t
     assert state.name == "Completed", state.message
     assert (champion_of(shop).job_id, champion_of(shop).sha256) == (before.job_id, before.sha256)
     assert (len(bill.trainings), bill.images) == (1, 2)
+
+
+def test_older_champion_of_a_lost_store_is_adopted_from_the_provider_unpaid(
+    shop: Shop, bill: Bill, tmp_path: Path
+) -> None:
+    for wish in (shop.wish, others(shop, tmp_path / "second", 21)):
+        assert here(wish).name == "Completed"
+    older, youngest = shop.ledger.promotions(shop.wish["model"])
+    is_emptied(shop)
+    init_store(shop.store, replace=True)
+    assert here(wish).name == "Completed"
+    bill.clear()
+    adopted = {name: shop.wish[name] for name in ("model", "evaluation", "store", "credentials")}
+    state: State[Any] = adopt_model(job_id=older.job_id, trigger_word="ROBOX", **adopted, return_state=True)
+    assert state.name == "Completed", state.message
+    first, second = shop.ledger.promotions(shop.wish["model"])
+    assert [(each.job_id, each.sha256) for each in (first, second)] == [
+        (each.job_id, each.sha256) for each in (youngest, older)
+    ]
+    assert (bill.trainings, bill.images) == ([], 1)
 
 
 @pytest.mark.long  # four runs and a provider of its own

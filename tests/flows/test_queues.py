@@ -5,7 +5,7 @@ No worker takes part: the tests look at what the server would give it to start.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -126,12 +126,13 @@ def test_queue_of_higher_priority_is_given_first_however_late_it_comes(queue: Qu
     assert queue.given(urgent.name) == [newer, older]
 
 
-def test_nights_of_a_paused_pool_are_made_up_for_oldest_first(queue: Queue) -> None:
+@pytest.mark.parametrize("paused", [Queue.set_pool, Queue.set], ids=["pool", "queue"])
+def test_nights_of_a_pause_are_made_up_for_oldest_first(paused: Callable[..., None], queue: Queue) -> None:
     deployment = queue.deployment()
-    queue.set_pool(is_paused=True)
+    paused(queue, is_paused=True)
     nights = {ago: queue.start(deployment, nights_ago=ago) for ago in (2, 3, 1)}
     assert queue.given() == []
-    queue.set_pool(is_paused=False)
+    paused(queue, is_paused=False)
     assert queue.given() == [nights[3], nights[2], nights[1]]
 
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from tests.flows.bill import Bill
-from tests.flows.runs import start, tick, wait_for
-from tests.flows.test_bad_days import Reader
+from tests.flows.runs import here, start, tick, wait_for
+from tests.flows.shop import Shop
+from tests.flows.test_bad_days import Reader, others
 from tests.flows.test_commands import file_for
 from tests.ledger.test_records import RECORDS
 from tests.sensor.test_other_versions import OLDER, cut, rewrite
@@ -80,3 +81,20 @@ def test_suspended_run_of_an_older_version_is_finished_by_the_newer_flow(
     tick(stack.store_slug)
     assert "Promoted" in (wait_for(run, "Completed").message or "")
     assert bill.trainings == [job_name(work.key, 1)]
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("place", ["models/*/promotions", "budget", "accounts", "drivers"])
+def test_run_of_an_older_version_pays_and_claims_nothing_where_a_newer_one_has_written(
+    place: str, shop: Shop, bill: Bill, tmp_path: Path
+) -> None:
+    assert here(shop.wish).name == "Completed"
+    newest = max(shop.folder.glob(f"{place}/**/*.json"))
+    rewrite(newest, {**json.loads(newest.read_text()), "said_later": 1})
+    before = set(shop.ledger.store.names(""))
+    bill.clear()
+    state = here(others(shop, tmp_path / "changed", 21))
+    assert "was written by a newer version of Tuneloop" in (state.message or "")
+    assert bill.orders == []
+    written = {name.split("/")[0] for name in set(shop.ledger.store.names("")) - before}
+    assert written <= {"images", "datasets", "scans", "runs", "trained", "inflight"}, "all that a run only wants"
