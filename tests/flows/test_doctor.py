@@ -9,12 +9,14 @@ from contextlib import ExitStack, chdir
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
 from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.filesystems import LocalFileSystem
 from prefect_aws import AwsCredentials, S3Bucket
 from pydantic import SecretStr
@@ -22,7 +24,8 @@ from pydantic import SecretStr
 from blocks.bfl_credentials import BflCredentials
 from blocks.segmind_credentials import SegmindCredentials
 from tests.cli.commands import in_this_process
-from tests.flows.runs import SENSOR, nudge_sensor
+from tests.flows.bill import Bill
+from tests.flows.runs import SENSOR, nudge_sensor, sensor_paused
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, fresh_bucket, s3_client, s3_server
 from tests.storage.failing_proxy import failing_proxy
 from tests.waiting import wait_until
@@ -35,6 +38,7 @@ from tuneloop.operations.doctor import disk
 from tuneloop.orchestration.deployment_files import SAMPLE
 from tuneloop.orchestration.sensor_runs import sensor_problems
 from tuneloop.orchestration.stores import init_store
+from tuneloop.project.layer import OPERATOR_FILE
 from tuneloop.storage.local import LocalDirectory
 
 Checks = dict[str, dict[str, str]]
@@ -114,8 +118,8 @@ class Troubles(ExitStack):
         self.deployment("half", self.block("half", LocalFileSystem()), default)
         self.deployment("careless", self.careless_store(), default)
         self.deployment("swapped", self.swapped_store(), default)
-        driven, elsewhere = self.local_store("driven")
-        hand_over(Ledger(elsewhere), "another server", "http://10.0.0.7:4200/api", "somebody")
+        driven, self.elsewhere = self.local_store("driven")
+        hand_over(Ledger(self.elsewhere), "another server", "http://10.0.0.7:4200/api", "somebody")
         self.deployment("driven", driven, default)
         self.accounts()
         self.stack.emulator.switch(date_off_s=3600)
@@ -157,10 +161,9 @@ class Troubles(ExitStack):
         self.deployment("calls", store, self.block("calls", calls))
 
     def deployed(self) -> None:
-        """A paused sensor, a deployment that is in no file, and a file that was changed since it was deployed."""
+        """A paused sensor, what is in no file, and a file that was changed since it was deployed."""
+        self.enter_context(sensor_paused())
         sensor = self.client.read_deployment_by_name(SENSOR)
-        self.client.pause_deployment(sensor.id)
-        self.callback(self.client.resume_deployment, sensor.id)
         left = self.client.create_deployment(
             sensor.flow_id,
             "left",
@@ -169,13 +172,33 @@ class Troubles(ExitStack):
             pull_steps=sensor.pull_steps,
         )
         self.callback(self.client.delete_deployment, left)
+        self.other_project(sensor.flow_id)
+        adopting = self.client.read_deployment_by_name("adopt-model/adopt").id
+        schedule = DeploymentScheduleCreate(schedule=CronSchedule(cron="0 3 * * *"), slug="old", active=False)
+        (made,) = self.client.create_deployment_schedules(adopting, [schedule])
+        self.callback(self.client.delete_deployment_schedule, adopting, made.id)
         models = self.stack.folder / "project" / "deployments"
         file, before = models / SAMPLE.name, (models / SAMPLE.name).read_text()
         self.callback(file.write_text, before)
-        file.write_text(before.replace("0 3 * * *", "0 4 * * *"))
+        entry = yaml.safe_load(before)["deployments"][0]
+        entry["schedules"][0]["cron"] = "0 4 * * *"
+        entry["parameters"]["model"] = entry["description"] = "another"
+        entry["work_pool"]["job_variables"] = {"env": {"TUNELOOP_POLL_INTERVAL_S": "60"}}
+        file.write_text(yaml.safe_dump({"deployments": [entry | {"tags": ["another"], "concurrency_limit": 2}]}))
         new = models / "troubled.yaml"
         self.callback(new.unlink)
         new.write_text(yaml.safe_dump({"deployments": self.entries}))
+
+    def other_project(self, flow: UUID) -> None:
+        """A deployment that a file here names too was deployed from another project."""
+        self.deployment("theirs", self.stack.store_slug, self.stack.credentials_slug)
+        folder = self.folder / "theirs"
+        folder.mkdir()
+        (folder / OPERATOR_FILE).touch()
+        steps = [{"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}]
+        entrypoint = self.entries[-1]["entrypoint"]
+        made = self.client.create_deployment(flow, "theirs", entrypoint=entrypoint, pull_steps=steps)
+        self.callback(self.client.delete_deployment, made)
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +211,11 @@ def checks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     ):
         troubles.plant()
         patch.setattr(disk, "disk_usage", lambda folder: disk_usage(folder)._replace(free=1_000_000))
+        bill, before = Bill(stack.emulator), list(troubles.elsewhere.names(""))
         code, found = doctor(stack.folder / "project")
         assert code == REFUSED
+        assert len(bill.paths) == 2, "each of two accounts is asked once"
+        assert list(troubles.elsewhere.names("")) == before, "nothing is written"
         yield found
 
 
@@ -205,12 +231,20 @@ def checks(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         ("store local-file-system/driven", "cannot be used", "`tuneloop store move local-file-system/driven`"),
         ("account segmind-credentials/default, clock", "not in step", "Set the clock (for example by NTP)"),
         ("account segmind-credentials/refused", "the key is refused", "put the right one into the credentials"),
+        ("account segmind-credentials/default in local-file-system/driven", "is known otherwise", "into store"),
         ("account bfl-credentials/calls", "does not respond", "check the network and 127.0.0.1"),
         ("account bfl-credentials/calls, webhook", "nobody responds", "start `tuneloop webhooks`"),
         ("sensor of local-file-system/tuneloop", "does not poll", "switch it on in the Prefect UI"),
         ("deployment on-gpus", "is not on the server", "Run `tuneloop deploy`"),
-        ("deployment sample-robot", "is not as in its file: schedules", "Run `tuneloop deploy`, or write"),
+        (
+            "deployment sample-robot",
+            "is not as in its file: parameters, schedules, work_pool, tags, concurrency_limit, description",
+            "Run `tuneloop deploy`, or write",
+        ),
+        ("deployment theirs", "is another project's", "Give one of them another name"),
+        ("deployment adopt", "its schedule old is in no file any more", "Run `tuneloop deploy`, which deletes it"),
         ("deployment left", "is in no file any more", "Run `tuneloop deploy`, which deletes it"),
+        ("disk, Prefect's folder", "only 0.0 GB free", "delete what is not needed"),
         ("disk, temporary folder", "only 0.0 GB free", "delete what is not needed"),
         ("disk, store local-file-system/tuneloop", "only 0.0 GB free", "move it to a larger one"),
     ],
