@@ -27,7 +27,5 @@ ENV PATH=/opt/tuneloop/bin:/usr/local/bin:/usr/bin:/bin \
 # Where the project is mounted, or copied to by an image of its own.
 WORKDIR /project
 USER 10001:10001
-# All of them end well at Ctrl-C; at SIGTERM, Python as the first process of a container may not end at all.
-STOPSIGNAL SIGINT
 ENTRYPOINT []
 CMD ["tuneloop", "--help"]

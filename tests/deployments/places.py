@@ -107,14 +107,20 @@ def programs() -> Iterator[Program]:
                 key: None if any(secret in value for secret in PLANTED.values()) else value
                 for key, value in service["environment"].items()
             }
-            yield Program("compose", name, service["command"], settings)
+            yield Program("compose", name, _handed_over(service["command"]), settings)
     for container in containers():
-        yield Program("kubernetes", container["name"], container["command"], container_settings(container))
+        command = _handed_over(container["command"])
+        yield Program("kubernetes", container["name"], command, container_settings(container))
     for path in UNITS:
         service = unit(path)["Service"]
         settings = {name: value for name, _, value in (line.partition("=") for line in service["Environment"])}
         command = shlex.split(service["ExecStart"][0])
         yield Program("systemd", path.stem, [Path(command[0]).name, *command[1:]], settings)
+
+
+def _handed_over(command: list[str]) -> list[str]:
+    """A command; of a shell's, the one that takes its place."""
+    return shlex.split(command[2].rpartition("exec ")[2]) if command[:2] == ["sh", "-c"] else command
 
 
 def containers() -> Iterator[dict[str, Any]]:

@@ -12,6 +12,8 @@ from tests.deployments.places import PLANTED, compose, compose_services
 SERVICES = compose_services()
 ONE_SHOT = {"migrate", "bucket", "command"}
 """They end by themselves."""
+RUN_BYTES = 150 << 20
+"""More than a run takes, or than half a worker does."""
 LASTING = sorted(SERVICES.keys() - ONE_SHOT)
 
 
@@ -61,6 +63,22 @@ def test_every_image_has_a_version_and_ours_has_no_rights_but_its_own() -> None:
         if service["image"].startswith("tuneloop:"):
             assert service["cap_drop"] == ["ALL"]
             assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_our_image_is_built_once_and_never_pulled() -> None:
+    ours = [service for service in SERVICES.values() if service["image"].startswith("tuneloop:")]
+    assert [service for service in ours if "build" in service] == [SERVICES["migrate"]]
+    assert {service["pull_policy"] for service in ours} == {"never"}
+
+
+def test_postgresql_is_ready_once_it_answers_others() -> None:
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
+
+
+def test_runs_of_a_worker_have_room_in_its_memory() -> None:
+    worker = SERVICES["worker"]
+    runs = int(worker["command"][worker["command"].index("--limit") + 1])
+    assert (runs + 2) * RUN_BYTES < int(worker["deploy"]["resources"]["limits"]["memory"])
 
 
 def test_project_is_only_read() -> None:

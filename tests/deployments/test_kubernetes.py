@@ -143,6 +143,8 @@ def test_job_of_a_run_is_one_that_kubernetes_reads_whole() -> None:
     assert container["image"] == "tuneloop:local"
     assert container["args"] == ["prefect", "flow-run", "execute"]
     assert {"name": "PREFECT_API_URL", "value": ADDRESS} in container["env"]
+    # At SIGTERM, which is why the image names no other signal.
+    assert {"name": "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR", "value": "reschedule"} in container["env"]
     assert container["envFrom"] == worker()["envFrom"]
     assert container["resources"]["limits"]["memory"] == "2Gi"
     assert pod["restartPolicy"] == "Never"
