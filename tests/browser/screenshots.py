@@ -113,8 +113,8 @@ def _keep_all(stack: Stack, runs: Runs, camera: Camera) -> None:
     undecided = runs.start(MODEL_DEPLOYMENT, dataset=str(images), evaluation=plan)
     runs.wait_until(undecided, "Suspended")
     page = f"runs/flow-run/{undecided}?tab=Details"
-    camera.keep("undecided-run", page, "Inconclusive, review required")
-    camera.keep("approval", page, "Inconclusive, review required", Ui.ask_to_resume)
+    camera.keep("undecided-run", page, "Undecided, review required")
+    camera.keep("approval", page, "Undecided, review required", Ui.ask_to_resume)
     camera.keep_dialog("approval-form")
     camera.keep("runs", "runs", "retrain-model")
     camera.keep("artifacts", "artifacts", "report-sample-robot")

@@ -91,7 +91,7 @@ def test_runs_have_ended_as_they_were_meant_to(world: World) -> None:
     assert "status 400" in ended["refused"]
     assert "status 401" in ended["wrong"]
     assert ended["echoing"] == ended["cutting"] == "AwaitingRetry"
-    assert "Inconclusive" in ended["undecided"]
+    assert "Undecided" in ended["undecided"]
     assert "302" in ended["redirecting"]
     assert "certificate" in ended["untrusted"]
     assert [entry.kind for entry in world.stack.emulator.billing()].count("training") == 3
@@ -122,7 +122,7 @@ def test_files_of_prefect_its_database_and_its_journal_byte_by_byte(world: World
         ("deployment", "watch_trainings"),
         ("events", "tuneloop.training.submitted"),
         ("flow_run", MODEL),
-        ("flow_run_state", "Inconclusive"),
+        ("flow_run_state", "Undecided"),
         ("log", "botocore"),
         ("log", "status 500"),
         ("task_run", "submit"),

@@ -35,11 +35,14 @@ def test_server_that_is_down_is_named_and_what_this_machine_knows_is_checked(nob
     code, checks = doctor(nobody)
     assert code == OUTAGE
     down = checks["Prefect server"]
-    assert (down["status"], down["message"]) == ("problem", f"no use at {nobody}/api, named by PREFECT_API_URL")
+    assert (down["status"], down["message"]) == (
+        "problem",
+        f"cannot be used at {nobody}/api, named by PREFECT_API_URL",
+    )
     assert "does not answer" in down["remedy"]
     assert "start it, or correct PREFECT_API_URL" in down["remedy"]
     assert checks["deployment files"]["status"] == checks["disk, temporary folder"]["status"] == "ok"
-    assert checks["all that the server keeps"]["status"] == "unknown"
+    assert checks["everything on the server"]["status"] == "unknown"
 
 
 def test_server_that_takes_connections_and_says_nothing_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,9 +111,9 @@ def test_webhook_address_is_believed_only_where_our_receiver_responds_and_is_nev
             other.status, other.body = status, body
             found.append(webhook_check("webhook", f"{other.url}/{secret}"))
     assert [check.message for check in found] == [
-        "nobody responds",
+        "nothing responds",
         "the receiver does not know it (status 404)",
-        "somebody else responds",
+        "something else responds",
         "the receiver is ready",
     ]
     assert [check.status for check in found] == ["problem", "problem", "problem", "ok"]

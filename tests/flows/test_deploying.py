@@ -103,8 +103,8 @@ def test_what_is_in_no_file_any_more_is_deleted_and_named(checkout: Checkout) ->
     assert active(checkout.deployed("stays")) == {"nightly": True, "weekly": True}
 
     told = checkout.deploy()
-    assert f"deployment {gone} (flows/retrain_model.py:retrain_model) was no longer in any file, and is" in told
-    assert f"schedule weekly of {stays} was no longer in any file, and is deleted" in told
+    assert f"deployment {gone} (flows/retrain_model.py:retrain_model) is no longer in any file, and was" in told
+    assert f"schedule weekly of {stays} is no longer in any file, and was deleted" in told
     assert checkout.deployed("gone") is None
     assert active(checkout.deployed("stays")) == {"nightly": True}
     assert "no file" not in checkout.deploy()

@@ -120,7 +120,7 @@ def test_fallback_that_could_not_take_over_is_refused_while_the_first_trainer_is
 ) -> None:
     fal = {"trainer": "fal-flux-lora", **RECIPES["fal-flux-lora"]}
     for fallback, changed, said in (
-        ({"recipe": wish["recipe"]}, {}, "it is the training that it is to replace"),
+        ({"recipe": wish["recipe"]}, {}, "it is the same training as the first one"),
         ({"recipe": fal, "credentials": "segmind-credentials/default"}, {}, "is an account of another provider"),
         ({"recipe": fal}, {"visibility": "private"}, "the fallback's fal does not offer that"),
     ):

@@ -219,7 +219,7 @@ def test_run_after_a_refusal_sleeps_until_a_job_would_be_shown_and_then_is_woken
     assert refused is not None
     run = start(wish)
     message = wait_for(run, "Suspended").message or ""
-    assert f"the submit of {refused.key[:16]}-g1 was refused" in message
+    assert f"the submit of {refused.key[:16]}-g1 was rejected" in message
     tick(stack.store_slug)
     assert look(run).name == "Suspended"
     assert bill.trainings == []

@@ -107,5 +107,5 @@ def test_a_reason_trains_unchanged_images_once_more(wish: dict[str, Any], bill: 
     assert here(wish).name == "Cached"
     same_words = here({**wish, "force_reason": " the first one  has six fingers"})
     assert same_words.name == "Cached"
-    assert "say in other words why" in (same_words.message or "")
+    assert "give another one to train and pay again" in (same_words.message or "")
     assert bill.orders == [SUBMIT, RENDER]

@@ -56,7 +56,7 @@ def test_undecided_run_sleeps_on_is_asked_about_once_and_promotes_by_a_persons_w
 ) -> None:
     run, again = asking
     state, form = question_of(run)
-    assert "Inconclusive, review required" in (state.message or "")
+    assert "Undecided, review required" in (state.message or "")
     assert "needs-review" in tags_of(run)
     assert form["properties"]["decision"]["enum"] == [
         "approve: promote the challenger",

@@ -65,7 +65,7 @@ def request_of(recipe: FluxLoraRecipe, budget: float, *prompts: str) -> Comparis
 
 @pytest.mark.parametrize("budget", [math.nan, math.inf, -math.inf, -0.01, 1e300])
 def test_budget_that_is_no_amount_of_money_is_refused(budget: float, recipe: FluxLoraRecipe) -> None:
-    with pytest.raises(ConfigurationError, match="is no budget; give an amount in dollars"):
+    with pytest.raises(ConfigurationError, match="is not a budget; give an amount in dollars"):
         _ = request_of(recipe, budget, "a robot").budget_cents
     assert request_of(recipe, 0, "a robot").budget_cents == 0
 

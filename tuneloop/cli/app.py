@@ -143,7 +143,9 @@ def webhooks(
         str | None, typer.Option(help="Where providers reach this receiver, https://…; for --print-urls.")
     ] = None,
     *,
-    show: Annotated[bool, typer.Option("--print-urls", help="Print what to paste where, and exit.")] = False,
+    show: Annotated[
+        bool, typer.Option("--print-urls", help="Print the addresses, and where to paste them, and exit.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Receive webhooks. They only trigger a poll; the API's state is what is recorded."""
@@ -273,7 +275,7 @@ app.add_typer(stores.app, name="store", rich_help_panel=SERVE)
 def main() -> None:
     """Run a command; errors of ours are one readable paragraph, not a traceback."""
     if sys.platform == "win32":
-        say("tuneloop: Windows is not supported, for stores need POSIX file locks; use WSL or Linux", err=True)
+        say("tuneloop: Windows is not supported, because stores need POSIX file locks; use WSL or Linux", err=True)
         sys.exit(USAGE)
     # Prefect's usage data and its notice about them are not this command's business.
     os.environ.setdefault("DO_NOT_TRACK", "1")

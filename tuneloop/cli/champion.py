@@ -94,8 +94,8 @@ def generate_by_champion(
     if provider.account != promotion.account:
         raise ConfigurationError(
             f"{promotion.model} v{promotion.number} is at {promotion.account.slug}, and its credentials "
-            f"{promotion.credentials} are of {provider.account.slug} now; give them a key and the label of that "
-            "account again"
+            f"{promotion.credentials} are for {provider.account.slug} now; put a key and the label of that "
+            "account back into them"
         )
     budget = Budget(ledger, provider.account, limits)
     budget.require_image_price(request.settings)

@@ -32,7 +32,7 @@ _DOING = {
     "Scheduled": "waiting for the worker",
     "Late": "waiting for the worker",
     "Pending": "starting",
-    "Suspended": "the provider works; the run is suspended",
+    "Suspended": "the provider is working; the run is suspended",
     "Resuming": "resuming",
 }
 """What goes on, by the state of a run."""

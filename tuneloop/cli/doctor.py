@@ -22,7 +22,7 @@ def show_diagnosis(named_by: str, *, as_json: bool) -> int:
 
     Returns the command's exit code.
     """
-    with progress_bar(SpinnerColumn(), TextColumn("looking, for a minute and a half at most")) as bar:
+    with progress_bar(SpinnerColumn(), TextColumn("checking, for a minute and a half at most")) as bar:
         bar.add_task("")
         checks = diagnose(named_by, Path())
     console = console_for(as_json=as_json)

@@ -21,7 +21,7 @@ def metrics(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="A file NAME.prom in the folder of node exporter's textfile collector, replaced at once."
+            help="A file NAME.prom in the folder of node exporter's textfile collector, replaced atomically."
         ),
     ] = None,
 ) -> None:
@@ -47,8 +47,6 @@ def _check(output: Path | None) -> None:
     if output is None:
         return
     if output.suffix != ".prom":
-        raise ConfigurationError(
-            f"--output {output}: node exporter reads only files that end in .prom; name it so"
-        )
+        raise ConfigurationError(f"--output {output}: node exporter reads only files that end in .prom; rename it")
     if not output.parent.is_dir():
         raise ConfigurationError(f"--output {output}: there is no folder {output.parent}; make it first")

@@ -99,7 +99,7 @@ def reports(
 def rollback(
     model: Model,
     version: Annotated[
-        int, typer.Option(help="The champion to put back, by its number; see `tuneloop models MODEL`.")
+        int, typer.Option(help="The champion to restore, by its number; see `tuneloop models MODEL`.")
     ],
     reason: Reason,
     store: Store = None,
@@ -139,13 +139,13 @@ def review(
     run: Annotated[
         str | None,
         typer.Option(
-            help="Id of the waiting run, or the job it asks about, or how either begins, if there are several."
+            help="If several ask: id of the waiting run, or the job that it asks about; its beginning is enough."
         ),
     ] = None,
     store: Store = None,
     as_json: Json = False,
 ) -> None:
-    """Review an inconclusive gate. The waiting run ends with the same decision."""
+    """Answer an undecided gate. The waiting run ends with your decision."""
     ledger = _ledger(store, emits=True)
     from tuneloop.cli.review import review_and_tell
 

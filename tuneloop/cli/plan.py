@@ -35,7 +35,7 @@ def show_plans(path: Path, *, as_json: bool) -> None:
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
     plans = [_plan(entry) for entry in entries if entry["entrypoint"] == _ENTRYPOINT]
     if not plans:
-        raise ConfigurationError(f"{path} has no deployment of {_ENTRYPOINT}; name the file of a model")
+        raise ConfigurationError(f"{path} has no deployment of {_ENTRYPOINT}; name a model's file")
     if as_json:
         print_json([plan.model_dump(mode="json") for plan in plans])
         return

@@ -1,4 +1,4 @@
-"""`tuneloop review`: answers an inconclusive gate, and says what came of it."""
+"""`tuneloop review`: answers an undecided gate, and says what came of it."""
 
 from __future__ import annotations
 

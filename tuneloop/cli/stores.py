@@ -11,7 +11,7 @@ from tuneloop.cli.panels import Commands
 from tuneloop.cli.terminal import tell
 from tuneloop.orchestration.server_address import use_server
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, help="Make a store, or let this Prefect server drive one.")
+app = typer.Typer(cls=Commands, no_args_is_help=True, help="Create a store, or let this Prefect server drive one.")
 
 Slug = Annotated[
     str, typer.Argument(metavar="STORE", help="The store's block: s3-bucket/NAME or local-file-system/NAME.")
@@ -24,7 +24,7 @@ def init(
     account: Annotated[
         str | None,
         typer.Option(
-            help="A credentials block, whose account trains into this store from now on, at the address it names."
+            help="A credentials block: its account trains into this store from now on, at the block's address."
         ),
     ] = None,
     *,
@@ -32,8 +32,8 @@ def init(
         bool,
         typer.Option(
             "--replace",
-            help="It takes the place of the store that this Prefect server knows by that name. "
-            "What only the other one has on record may be paid again.",
+            help="Replace the store that this Prefect server knows by that name. What only the old one has on "
+            "record may be paid again.",
         ),
     ] = False,
     as_json: Json = False,

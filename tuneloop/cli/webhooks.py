@@ -25,12 +25,12 @@ def show_addresses(credentials: list[str], public_url: str, *, as_json: bool) ->
             {"credentials": account.credentials, "account": account.account, "address": address, "steps": steps}
         )
     lines.append(
-        "Keep an address secret: whoever knows it can cause a sensor run of the account every "
-        f"{PAUSE_S:.0f} seconds, and nothing else."
+        "Keep the addresses secret: anyone who knows one can start a sensor run of its account every "
+        f"{PAUSE_S:.0f} seconds, but nothing else."
     )
     if not public_url.startswith("https://"):
         lines.append(
-            f"{public_url} cannot be reached from outside: name the https address that providers reach with "
-            "--public-url."
+            f"{public_url} cannot be reached from outside: give --public-url the https address that providers "
+            "reach."
         )
     tell(document, *lines, as_json=as_json)

@@ -69,14 +69,14 @@ def check_budget(costs: Sequence[ComparedCost], budget_cents: int, spent_cents: 
     ]
     if unknown:
         raise ConfigurationError(
-            f"budget: a comparison has one, so each of its prices has to be known. {nothing}. {'; '.join(unknown)}"
+            f"budget: all prices of a comparison must be known. {nothing}. {'; '.join(unknown)}"
         )
     total = sum(cost.cents for cost in costs)
     if spent_cents + total > budget_cents:
         parts = ", ".join(f"{cost.what} {dollars(cost.cents)}" for cost in costs)
-        spent = f", {dollars(spent_cents)} of which are spent" if spent_cents else ""
+        spent = f", of which {dollars(spent_cents)} is spent" if spent_cents else ""
         raise BudgetExceeded(
-            f"budget: the comparison would cost {dollars(total)} ({parts}), and {dollars(budget_cents)} is its "
-            f"budget{spent}. {nothing}. Raise the budget, or name fewer recipes, prompts or seeds"
+            f"budget: the comparison would cost {dollars(total)} ({parts}), but its budget is "
+            f"{dollars(budget_cents)}{spent}. {nothing}. Raise the budget, or name fewer recipes, prompts or seeds"
         )
     return total

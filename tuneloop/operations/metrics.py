@@ -30,7 +30,7 @@ class StoreMetrics(Collector):
         trainings: The open ones.
         problems: How many things `tuneloop status` names in red.
         duplicate_jobs: How many jobs were paid twice.
-        unreached: Since when an account does not answer the sensor.
+        unreached: Since when the sensor has not reached an account.
         spending: What counts of an account in the current 30 days.
         limits: What an account may spend, where that is known.
         last_tick: When the sensor's last poll was due, where that is known.
@@ -51,11 +51,11 @@ class StoreMetrics(Collector):
         yield from self._of_spending()
         yield self._gauge(
             "account_unreached_timestamp_seconds",
-            "Since when an account does not answer the sensor",
+            "Since when the sensor has not reached an account",
             _ACCOUNT,
             {_labels(account): since.timestamp() for account, since in self.unreached.items()},
         )
-        yield self._gauge("problems", "What tuneloop status names in red", (), {(): self.problems})
+        yield self._gauge("problems", "Problems that tuneloop status shows in red", (), {(): self.problems})
         yield self._gauge("duplicate_jobs", "Jobs that were paid twice", (), {(): self.duplicate_jobs})
         yield self._gauge(
             "sensor_last_tick_timestamp_seconds",
@@ -80,7 +80,7 @@ class StoreMetrics(Collector):
             oldest[labels] = min(each.since.timestamp(), oldest.get(labels, each.since.timestamp()))
         yield self._gauge(
             "training_oldest_timestamp_seconds",
-            "Since when the oldest of the trainings in a state is in it",
+            "Since when the oldest training in a state has been in it",
             (*_ACCOUNT, "state"),
             oldest,
         )

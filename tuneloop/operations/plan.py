@@ -119,7 +119,7 @@ def _action(
     if isinstance(last, Collected):
         decision = Registry(ledger).applied_decision(run)
         if decision is None:
-            return "evaluate", "the stored weights would be rendered and evaluated, nothing is trained"
+            return "evaluate", "the stored weights would be rendered and evaluated; nothing would be trained"
         outcome = OUTCOMES[decision.verdict]
         return "nothing", f"trained and evaluated on {decision.created_at:%Y-%m-%d %H:%M} UTC: {outcome}"
     return "nothing", f"{last.name} is {last.state}: {last.reason}. Set force_reason to train once more"
@@ -135,9 +135,9 @@ def _reasons(
         if difference.any:
             reasons.append(f"dataset: {difference.summary}, compared with champion v{champion.number}")
         elif champion.key != run.key:
-            reasons.append(f"the recipe or the account is not the one of champion v{champion.number}")
+            reasons.append(f"the recipe or the account differs from that of champion v{champion.number}")
         else:
-            reasons.append(f"champion v{champion.number} was trained on this very dataset and recipe")
+            reasons.append(f"champion v{champion.number} was trained on the same dataset with the same recipe")
     if run.attempt > 1 and not run.retrain_reason:
         ends = [record for record in ledger.history(run.key) if record.attempt == run.attempt - 1]
         if ends:

@@ -121,7 +121,7 @@ def _validate_answer(ctx: RunContext, run: RunRecord, training: TrainingLog, ans
     try:
         status = ctx.provider.get_job(_named_job(ctx, run, answer))
     except RequestRejected as error:
-        return f"the provider shows no job of the id {answer.job_id!r}: {error.reason}"
+        return f"the provider shows no job with the id {answer.job_id!r}: {error.reason}"
     if status.name not in {"", training.name}:  # some providers name a job only in their list
         return f"job {answer.job_id} is named {status.name!r} and not {training.name}"
     return None
@@ -214,7 +214,7 @@ def request_review(ctx: RunContext, run: RunRecord, pending: Decision) -> Decisi
             label_run(run.model, "needs-review")
             # Made anew each time that the run asks: on S3 a link ends after a week.
             report = page_link(ctx.store, pending.report) if pending.report else None
-            sentence = f"Inconclusive, review required: {pending.reason} Click Resume to answer"
+            sentence = f"Undecided, review required: {pending.reason} Click Resume to answer"
             sentence += f". Report: {report.text}" if report else ""
             suspend_with_form(client, keys, PromotionReview, _review_question(run, pending, report), sentence)
     get_run_logger().info("reviewed: %s (%s)", review.decision, review.reason)
@@ -226,6 +226,6 @@ def _review_question(run: RunRecord, pending: Decision, report: PageLink | None)
     champion = f"champion v{pending.against}" if pending.against else "no champion"
     both = report.to_markdown("Look at both, image by image") + ", or" if report else "Look at both:"
     return (
-        f"**{run.model}: the challenger and {champion} are too close to tell.** {in_markdown(pending.reason)}\n\n"
+        f"**{run.model}: the challenger and {champion} are too close to call.** {in_markdown(pending.reason)}\n\n"
         f"{both} this run's artifacts. Nothing changes until you decide, and neither answer is paid."
     )

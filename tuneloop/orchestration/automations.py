@@ -95,7 +95,7 @@ def _unstarted() -> AutomationCore:
 def _crashed() -> AutomationCore:
     return AutomationCore(
         name="tuneloop: start crashed runs again",
-        description="A crashed run of ours is started again, at most once in ten minutes; it goes on from the "
+        description="Starts a crashed Tuneloop run again, at most once in ten minutes; it continues from the "
         "ledger. Made by `tuneloop automations`.",
         trigger=_of_runs(
             Posture.Reactive,

@@ -108,7 +108,7 @@ def _cancel(
     else:
         why = "did not accept that" if provider.capabilities.cancel else "cannot cancel a job"
         said = (
-            f"{job.name} is not cancelled, for {provider.name} {why}: its weights are collected when it has "
+            f"{job.name} is not cancelled, because {provider.name} {why}: its weights are collected when it has "
             "ended, and the next run continues with them"
         )
     for logger in (get_run_logger(), *map(flow_run_logger, shown)):

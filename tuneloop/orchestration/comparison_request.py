@@ -74,7 +74,7 @@ class ComparisonRequest:
         """In US cents. Raises `ConfigurationError` where it is no amount."""
         if not 0 <= self.budget <= _LARGEST_BUDGET:
             raise ConfigurationError(
-                f"budget: {self.budget} is no budget; give an amount in dollars, {_LARGEST_BUDGET:,} at most"
+                f"budget: {self.budget} is not a budget; give an amount in dollars, {_LARGEST_BUDGET:,} at most"
             )
         return round(self.budget * 100)
 
@@ -206,7 +206,7 @@ def _checked(
     read_only: bool,
 ) -> tuple[Comparison, ComparisonPlan]:
     if len(request.candidates) < 2:  # noqa: PLR2004
-        raise ConfigurationError("recipes: a comparison needs two at least; name another one")
+        raise ConfigurationError("recipes: a comparison needs at least two; add another one")
     budget_cents = request.budget_cents
     contexts = [open_context(store, each.account, read_only=read_only) for each in request.candidates]
     wanted = [request.run_request(each) for each in request.candidates]

@@ -33,36 +33,36 @@ class SpendingGuard(BaseModel):
     trainings_per_day: int | None = Field(
         default=20,
         ge=0,
-        description="Trainings that may be submitted in one day (UTC). One more is put on hold for "
+        description="Trainings that may be submitted in one day (UTC). Beyond it a training is put on hold for "
         "approval. Empty: no limit.",
     )
     dollars_per_30_days: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="US dollars that trainings may cost within 30 days. One more is put on hold for "
+        description="US dollars that trainings may cost within 30 days. Beyond it a training is put on hold for "
         "approval. Empty: no limit.",
     )
     dollars_per_training: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="What one training costs you, where the provider publishes no price or bills you another one. "
-        "Empty: the published price, if there is one.",
+        description="What one training costs you, if the provider publishes no price or bills you a different "
+        "one. Empty: the published price, if there is one.",
     )
     dollars_per_image: float | None = Field(
         default=None,
         ge=0,
         allow_inf_nan=False,
-        description="What one image costs you that is rendered to evaluate a model, where the provider publishes "
-        "no price or bills you another one. Empty: the published price, if there is one.",
+        description="What one rendered image costs you, if the provider publishes no price or bills you a "
+        "different one. Empty: the published price, if there is one.",
     )
 
     images_per_model: int | None = Field(
         default=100,
         ge=0,
         description="Images that may be rendered to evaluate one model: those of the evaluation plan, and those "
-        "of the champion that are not rendered yet. A plan beyond it is rejected before anything is paid. Empty: "
+        "of the champion that are not rendered yet. A larger plan is rejected before anything is paid. Empty: "
         "no limit.",
     )
 
@@ -92,7 +92,7 @@ class ProviderCredentials(Block):
     account: str | None = Field(
         default=None,
         description="Your name for the account that pays; left empty, the name of this block. It is part of every "
-        "training's identity: two keys of one account carry the same name, two accounts never do.",
+        "training's identity: use the same name for two keys of one account, and never for two accounts.",
     )
     spending: SpendingGuard = Field(
         default=SpendingGuard(),
@@ -101,12 +101,12 @@ class ProviderCredentials(Block):
     storage_hosts: list[HostName] = Field(
         default=[],
         description="Hosts from which the provider serves files, such as cdn.example.com, besides the known ones. "
-        "The key is never sent to them. Add one when an error names it.",
+        "The key is never sent to them. Add one if an error names it.",
     )
     webhook_path: SecretStr | None = Field(
         default=None,
-        description="Last part of the address at which the provider calls us; nobody must be able to guess it. "
-        "Left empty, `tuneloop webhooks --print-urls` makes one.",
+        description="Last part of the address that the provider calls; it must be impossible to guess. Left "
+        "empty, `tuneloop webhooks --print-urls` makes one.",
     )
 
     @field_validator("webhook_path")
@@ -149,11 +149,11 @@ class AnnouncedWebhook(BaseModel):
     webhook_url: SecretStr | None = Field(
         default=None,
         description="Address that the provider calls when a training changes. Empty: no calls. "
-        "It ends with webhook_path, so it is as secret.",
+        "It ends with webhook_path, so keep it secret too.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
-        description="Secret that the provider shows with each call, so that forged calls are rejected.",
+        description="Secret that the provider sends with each call, so that forged calls are rejected.",
     )
 
     @field_validator("webhook_url")

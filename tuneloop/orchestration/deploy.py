@@ -177,7 +177,7 @@ def _remove_undeclared(
     client: SyncPrefectClient, ours: dict[Key, DeploymentResponse], files: dict[Key, Any], *, keep: bool
 ) -> list[str]:
     """Delete deployments and schedules that no file has any more; `keep` only reports them."""
-    done = "is no longer in any file, and is kept" if keep else "was no longer in any file, and is deleted"
+    done = "is no longer in any file, and is kept" if keep else "is no longer in any file, and was deleted"
     lines = []
     for key, found in ours.items():
         if key not in files:

@@ -58,7 +58,7 @@ def _close(ctx: RunContext, run: RunRecord, fallback: Fallback, error: TuneloopE
         ctx.ledger.mark(run)
         wait_for(
             f"Waiting until {refusal.settled_after:%Y-%m-%d %H:%M:%S} UTC before the fallback is used: the submit "
-            f"of {refusal.name} was refused, and only then the provider's list is sure to show a job that was "
+            f"of {refusal.name} was rejected, and only then is the provider's list certain to show a job that was "
             "accepted all the same",
             ctx.store_slug,
         )
@@ -67,7 +67,7 @@ def _close(ctx: RunContext, run: RunRecord, fallback: Fallback, error: TuneloopE
     try:
         why = why_fall_back(ctx.provider, training, error, timedelta(hours=fallback.after_hours))
     except ProviderError as failed:
-        get_run_logger().warning("the fallback is not used, because no list shows that nothing runs: %s", failed)
+        get_run_logger().warning("the fallback is not used, because no list proves that no job runs: %s", failed)
         return None
     return close(training, run, why) if why is not None else None
 

@@ -35,7 +35,7 @@ class _Notice(NamedTuple):
 
 _NOTICES = (
     _Notice("model.promoted", "promoted", "{job} is the new champion: {reason}"),
-    _Notice("model.needs-review", "needs review", "The gate is inconclusive about {job}: {reason}"),
+    _Notice("model.needs-review", "needs review", "The gate is undecided about {job}: {reason}"),
     _Notice("training.held", "on hold", "Training {job} at {account} is on hold until you answer: {reason}"),
     _Notice("training.failed", "failed", "Training {job} at {account} has failed: {reason}"),
     _Notice(
@@ -98,7 +98,7 @@ def _sensor_silent(block: UUID) -> AutomationCore:
     )
     sentence = (
         f"{SENSOR_FLOW} has not polled for {_SENSOR_SILENT_AFTER.total_seconds() / 60:.0f} minutes, so suspended "
-        "runs are not resumed: is a worker up, and its schedule switched on? `tuneloop status` says which."
+        "runs are not resumed: is a worker up, and is its schedule active? `tuneloop status` shows why."
     )
     return _automation(
         f"{_PREFIX}when the sensor stops polling",

@@ -165,7 +165,7 @@ def _publish_table(stores: list[str], results: list[_StoreResult]) -> None:
             "oldest": f"{(now() - tick.oldest).total_seconds() / 3600:.1f} h" if tick.oldest else "",
             "requests to providers": str(tick.requests),
             "recorded": str(len(tick.changes)),
-            "longest from the provider's change to our record": _lag(tick.changes),
+            "longest time from the provider's change to our record": _lag(tick.changes),
             "runs resumed": str(resumed.resumed),
             "runs continued by another one": str(resumed.continued),
         }

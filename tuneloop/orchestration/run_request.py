@@ -44,7 +44,7 @@ class Fallback(TrainerChoice):
         default=24,
         gt=0,
         le=720,
-        description="How long the first trainer may be down, from the first run that has found it so.",
+        description="How many hours the first trainer may be down, counted from the first run that noticed.",
     )
     used_because: str | None = Field(
         default=None,
@@ -100,7 +100,7 @@ def _check_fallback(ctx: RunContext, request: RunRequest, fallback: Fallback) ->
         return
     if fallback.account == ctx.credentials_slug and second.canonical() == request.recipe.canonical():
         raise ConfigurationError(
-            "fallback: it is the training that it is to replace; name another trainer or another account"
+            "fallback: it is the same training as the first one; name another trainer or another account"
         )
     block, row = fallback.account.partition("/")[0], row_of(second.provider)
     if block != row.credentials and block in {each.credentials for each in PROVIDERS}:
@@ -158,6 +158,6 @@ def repeated_reason(request: RunRequest, run: RunRecord) -> str:
     if not request.force_reason or run.retrain_reason is not None:
         return ""
     return (
-        " The reason in force_reason has been carried out before, and the same words count once: say in other "
-        "words why it should be trained and paid once more."
+        " The reason in force_reason has been used before, and each reason counts once: give another one to train "
+        "and pay again."
     )

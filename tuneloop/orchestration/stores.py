@@ -167,7 +167,7 @@ def shared_labels() -> tuple[list[str], list[str]]:
             )
         elif len(blocks) > 1:
             notes.append(
-                f"{names} are both account {account}. Right, if they hold two keys of one account; if not, give "
+                f"{names} are both account {account}. That is right for two keys of one account; otherwise give "
                 "one of them another account label (field account) before it trains"
             )
     return problems, notes

@@ -18,7 +18,7 @@ MOST_IMAGES = 1000
 
 def _all_different(values: tuple[object, ...]) -> tuple[object, ...]:
     if len(set(values)) != len(values):
-        raise ValueError("each value may be named once: a second rendering would be paid for nothing")
+        raise ValueError("name each value once: a second rendering would be paid for nothing")
     return values
 
 
@@ -33,14 +33,14 @@ class EvaluationConfig(FrozenModel):
     seeds: Annotated[tuple[int, ...], AfterValidator(_all_different)] = Field(
         default=(1, 2, 3, 4),
         min_length=1,
-        description="Every prompt is rendered once with each seed. With fewer than about a dozen images a "
-        "model, only great differences are told apart.",
+        description="Every prompt is rendered once with each seed. With fewer than about a dozen images a model, "
+        "only large differences are found.",
     )
     settings: RenderSettings = Field(default=DefaultRender(), description="How to render.")
     gate: GatePolicy = Field(
         default=GatePolicy(),
-        description="When the challenger replaces the champion. Changing it decides again and renders nothing "
-        "again.",
+        description="When the challenger replaces the champion. Changing it leads to a new decision, and renders "
+        "nothing again.",
     )
 
     @model_validator(mode="after")

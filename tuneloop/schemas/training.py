@@ -25,7 +25,7 @@ def validate_slug(value: str) -> str:
     """Accept a name that is safe in paths, addresses and job names."""
     if not is_slug(value):
         raise ValueError(
-            f"{value!r} cannot be a name here: use 1 to 63 small letters, digits and hyphens, "
+            f"{value!r} cannot be a name here: use 1 to 63 lowercase letters, digits and hyphens, "
             "starting with a letter or digit"
         )
     return value

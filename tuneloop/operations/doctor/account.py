@@ -36,10 +36,10 @@ def account_checks(name: str, provider: Provider) -> list[Check]:
 def _clock_check(name: str, provider: Provider) -> Check:
     if provider.clock_offset_s is None:
         return unknown(
-            name, "the provider does not tell its time", "Compare this machine's clock with another one."
+            name, "the provider does not report its time", "Compare this machine's clock with another one."
         )
     try:
         check_clock(provider)
     except ClockWrong as error:
-        return problem(name, "is not in step", str(error))
-    return ok(name, "in step with this machine's")
+        return problem(name, "is not in sync", str(error))
+    return ok(name, "in sync with this machine's")

@@ -92,7 +92,7 @@ def _result(
         return future.result(max(0.0, until - time.monotonic()))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are shown
         if not future.done():
-            silent = "What it asks does not respond: see whether it is up, then run this again."
+            silent = "What it checks does not respond: make sure that it is up, then run this again."
             return [unknown(name, "did not end in time", silent)]
         told = str(error) if isinstance(error, TuneloopError) else explain(error)
         return [unknown(name, "could not be checked", told or redact(f"{type(error).__name__}: {error}"))]

@@ -22,7 +22,7 @@ def disk_checks(what: str, folder: Path, needed_bytes: int) -> list[Check]:
     try:
         free_bytes = disk_usage(there).free
     except OSError as error:
-        return [unknown(name, "cannot be looked at", f"{folder}: {error.strerror}")]
+        return [unknown(name, "cannot be read", f"{folder}: {error.strerror}")]
     return [room_check(name, folder, free_bytes, needed_bytes)]
 
 
@@ -34,6 +34,6 @@ def room_check(name: str, folder: Path, free_bytes: int, needed_bytes: int) -> C
     return problem(
         name,
         f"only {free}",
-        f"{folder} may soon need {needed_bytes / 1e9:.1f} GB: delete what is not needed on its disk, or move it "
-        "to a larger one",
+        f"{folder} may soon need {needed_bytes / 1e9:.1f} GB: free some space on its disk, or move it to a larger "
+        "one",
     )

@@ -30,11 +30,11 @@ def identity_check(name: str, look: Callable[[], StoreIdentity]) -> tuple[Check,
 def promise_checks(name: str, store: Store, identity: StoreIdentity) -> list[Check]:
     """Check the clock and the conditional write of a store that is the right one."""
     return [
-        _promise(f"{name}, clock", "in step with this machine's", "is not in step", lambda: check_clock(store)),
+        _promise(f"{name}, clock", "in sync with this machine's", "is not in sync", lambda: check_clock(store)),
         _promise(
             f"{name}, write once",
             "a second write is refused",
-            "a second write is taken",
+            "a second write is accepted",
             lambda: check_writes_once(store, identity),
         ),
     ]

@@ -57,9 +57,9 @@ def checks_of_pair(store_slug: str, account_slug: str) -> list[Check]:
         store, provider = store_of(store_slug), open_provider(account_slug, TICK_POLICY)
         identity = identity_of(store)
     except (ConfigurationError, StoreError):
-        return [unknown(name, "not checked", "See to its blocks and its store first.")]
+        return [unknown(name, "not checked", "Fix its blocks and its store first.")]
     try:
         check_account(store_slug, store, identity, provider, read_only=True)
     except ConfigurationError as error:
-        return [problem(name, "is known otherwise", str(error))]
+        return [problem(name, "is known differently", str(error))]
     return [ok(name, "known")]

@@ -53,7 +53,7 @@ def file_checks(project: Project) -> list[Check]:
     try:
         files = deployment_files(project.folder)
     except ConfigurationError as error:
-        return [unknown(FILES, "this folder is no project", str(error))]
+        return [unknown(FILES, "this folder is not a project", str(error))]
     if problems := check_files(files):
         return [problem(FILES, "cannot be deployed", "\n".join(problems))]
     project.declared = {key: entry for file in files for key, entry in entries_of(file).items()}
@@ -75,13 +75,13 @@ def deployment_checks(project: Project) -> list[Check]:
             }
             for one in deployed.values()
         )
-        return [unknown(DEPLOYMENTS, "not compared with files", f"See to the {FILES} first.")]
+        return [unknown(DEPLOYMENTS, "not compared with files", f"Fix the {FILES} first.")]
     folder = project.folder.resolve()
     wrong = [
         *_not_as_declared(deployed, project.declared, folder),
         *_left_over(made_from(deployed, folder, project.declared), project.declared),
     ]
-    return wrong or [ok(DEPLOYMENTS, "as in the files")]
+    return wrong or [ok(DEPLOYMENTS, "as in their files")]
 
 
 def _not_as_declared(deployed: Deployed, declared: dict[Key, dict[str, Any]], folder: Path) -> Iterator[Check]:
@@ -94,16 +94,16 @@ def _not_as_declared(deployed: Deployed, declared: dict[Key, dict[str, Any]], fo
                 name, "is another project's", f"It was deployed from {other}. Give one of them another name."
             )
         elif different := differences(found, entry):
-            remedy = f"{_DEPLOY}, or write into the file what was changed on the server."
-            yield problem(name, f"is not as in its file: {', '.join(different)}", remedy)
+            remedy = f"{_DEPLOY}, or copy the change from the server into the file."
+            yield problem(name, f"differs from its file: {', '.join(different)}", remedy)
 
 
 def _left_over(ours: Deployed, declared: dict[Key, dict[str, Any]]) -> Iterator[Check]:
     for key, found in ours.items():
         name = f"deployment {key[1]}"
         if key not in declared:
-            yield problem(name, "is in no file any more", f"{_DEPLOY}, which deletes it.")
+            yield problem(name, "is no longer in any file", f"{_DEPLOY}, which deletes it.")
             continue
         for schedule in left_over_schedules(found, declared[key]):
-            said = f"its schedule {schedule.slug} is in no file any more"
+            said = f"its schedule {schedule.slug} is no longer in any file"
             yield problem(name, said, f"{_DEPLOY}, which deletes it.")

@@ -33,8 +33,8 @@ def diagnose(named_by: str, folder: Path) -> list[Check]:
     project = Project(folder)
     found = _run(Planned(SERVER, partial(server_checks, named_by)), *_here(project))
     if found[0].status != "ok":
-        told = "Work pools, blocks, stores, accounts and deployments are known to the server alone."
-        return [*found, unknown("all that the server keeps", "not checked", told)]
+        told = "Only the server knows the work pools, blocks, stores, accounts and deployments."
+        return [*found, unknown("everything on the server", "not checked", told)]
     found += _run(Planned(DEPLOYMENTS, partial(deployment_checks, project)))
     return found + _run(*_needed(project))
 

@@ -34,7 +34,7 @@ def server_checks(named_by: str) -> list[Check]:
     except Exception as error:
         if (trouble := trouble_with_server(error)) is None:
             raise
-        return [problem(SERVER, f"no use at {place}", trouble)]
+        return [problem(SERVER, f"cannot be used at {place}", trouble)]
     return [ok(SERVER, place), version_check(prefect.__version__, str(theirs))]
 
 
@@ -42,14 +42,16 @@ def version_check(ours: str, theirs: str) -> Check:
     """Judge the versions of this Prefect and of the server's."""
     minors = {found[0] for text in (ours, theirs) if (found := _MINOR.match(text))}
     if not _MINOR.match(theirs):
-        return unknown(_VERSION, "the server does not tell its own", f"It says {theirs[:40]!r}. Is it Prefect's?")
+        return unknown(
+            _VERSION, "the server does not report its version", f"It says {theirs[:40]!r}. Is it a Prefect server?"
+        )
     if len(minors) == 1 or minors <= _TOGETHER:
         return ok(_VERSION, f"{ours} here, {theirs} on the server")
     return problem(
         _VERSION,
         f"{ours} here, {theirs} on the server",
-        f"They were not tried with each other: install prefect {ours} where the server runs, or the Tuneloop here "
-        f"that goes with prefect {theirs}.",
+        f"This combination is untested: install prefect {ours} where the server runs, or a Tuneloop here that "
+        f"works with prefect {theirs}.",
     )
 
 

@@ -12,10 +12,10 @@ from tuneloop.http.transport import Transport
 from tuneloop.operations.doctor.check import Check, ok, problem
 from tuneloop.webhooks.account import READY
 
-_START = "start `tuneloop webhooks`, and let its proxy lead to it"
+_START = "start `tuneloop webhooks`, and make its proxy forward to it"
 _COMPARE = (
-    "compare the block's webhook_url with what `tuneloop webhooks --print-urls` prints, and start the receiver "
-    "again after a change"
+    "compare the block's webhook_url with what `tuneloop webhooks --print-urls` prints, and restart the receiver "
+    "after a change"
 )
 
 
@@ -29,16 +29,18 @@ def webhook_check(name: str, address: str) -> Check:
     try:
         body = transport.get(address).body
     except ProviderUnavailable as error:
-        return problem(name, "nobody responds", f"{error.reason}; {_START}")
+        return problem(name, "nothing responds", f"{error.reason}; {_START}")
     except ProviderError as error:
         return problem(name, error.reason, f"{_START}; {_COMPARE}")
     except ConfigurationError as error:
         return problem(name, "cannot be called", str(error))
     if body != READY:
-        return problem(name, "somebody else responds", f"{_START}; {_COMPARE}")
+        return problem(name, "something else responds", f"{_START}; {_COMPARE}")
     return ok(name, "the receiver is ready")
 
 
 def _refusal(response: Response) -> ProviderError:
-    known = "the receiver does not know it" if response.status == HTTPStatus.NOT_FOUND else "it is not taken"
+    known = (
+        "the receiver does not know it" if response.status == HTTPStatus.NOT_FOUND else "the call is not accepted"
+    )
     return RequestRejected(f"{known} (status {response.status})", provider=response.provider)

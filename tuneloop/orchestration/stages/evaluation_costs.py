@@ -96,13 +96,13 @@ def account_of(ctx: RunContext, champion: Promotion) -> tuple[Provider, Spending
         provider, limits = open_account(champion.credentials)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"{_champion_access(champion)}, and {error}. Make it again with a key of that account, or put a "
-            "champion of an account that is there back with `tuneloop rollback`"
+            f"{_champion_access(champion)}, and {error}. Create it again with a key of that account, or restore a "
+            "champion of an account that exists with `tuneloop rollback`"
         ) from None
     if provider.account != champion.account:
         raise ConfigurationError(
-            f"{_champion_access(champion)}, which are of {provider.account.slug} now: give them the label and a "
-            "key of that account again, or put a champion of another account back with `tuneloop rollback`"
+            f"{_champion_access(champion)}, which are for {provider.account.slug} now: put the label and a key of "
+            "that account back into them, or restore a champion of another account with `tuneloop rollback`"
         )
     return provider, limits
 

@@ -112,8 +112,8 @@ def _begin(ctx: RunContext, run: RunRecord, training: TrainingLog, *, cancelled:
     elif before is not None and not_before is not None and now() <= not_before:
         ctx.ledger.mark(run)
         wait_for(
-            f"Waiting until {not_before:%Y-%m-%d %H:%M:%S} UTC: the submit of {before.name} was refused, and only "
-            "then the provider's list is sure to show a job that was accepted all the same",
+            f"Waiting until {not_before:%Y-%m-%d %H:%M:%S} UTC: the submit of {before.name} was rejected, and "
+            "only then is the provider's list certain to show a job that was accepted all the same",
             ctx.store_slug,
         )
     else:

@@ -31,8 +31,8 @@ def nothing_to_do(ctx: RunContext, request: RunRequest, run: RunRecord, previous
         except TuneloopError as error:
             return Failed(
                 message=f"Champion v{champion.number} of {run.model}: {problem}, and they could not be fetched "
-                f"again: {error}. Restore them from a backup or an older object version, or put another champion "
-                "back with `tuneloop rollback`."
+                f"again: {error}. Restore them from a backup or an older object version, or go back to "
+                "another champion with `tuneloop rollback`."
             )
         restored = " Its weights were gone from the store, and were fetched again."
     current = f"champion is v{champion.number}" if champion else "there is no champion"
