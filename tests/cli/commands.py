@@ -40,6 +40,7 @@ def in_an_empty_home(folder: Path, *arguments: str, **environment: str) -> subpr
         [sys.executable, "-c", TELLS_OF_PREFECT, *arguments],
         env={**kept, "HOME": str(folder), "PYTHONPATH": root, "COLUMNS": "200", **environment},
         cwd=folder,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,

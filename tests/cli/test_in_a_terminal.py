@@ -25,7 +25,7 @@ WIDTHS = (80, 120)
 ADDRESS = f"file:///srv/{'a-long-name/' * 14}report.html"
 
 
-def in_a_terminal(folder: Path, columns: int, *arguments: str, **environment: str) -> str:
+def in_a_terminal(folder: Path, columns: int, *arguments: str, typed: bytes = b"", **environment: str) -> str:
     """Run a command as a person does who has just logged in. Returns what the terminal was sent."""
     theirs = ("PREFECT_", "TUNELOOP_", "CI", "GITHUB_", "COLUMNS", "DO_NOT_TRACK")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
@@ -37,6 +37,7 @@ def in_a_terminal(folder: Path, columns: int, *arguments: str, **environment: st
         cwd=folder, stdin=its, stdout=its, stderr=its, start_new_session=True,
     )  # fmt: skip
     os.close(its)
+    os.write(ours, typed)
     sent = b""
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         try:

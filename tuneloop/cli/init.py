@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import typer
 from pydantic import SecretStr
 
+from tuneloop.cli.questions import answer, asked
 from tuneloop.cli.terminal import say
 from tuneloop.errors import ConfigurationError
-from tuneloop.http.addresses import check_api_address, check_key
+from tuneloop.http.addresses import check_api_address, check_key, validated
 from tuneloop.orchestration.server_address import named_server
-from tuneloop.project.answers import SCHEDULES, Answers, checked, model_file, model_name
+from tuneloop.project.answers import (
+    SCHEDULES,
+    Answers,
+    check_block,
+    check_images,
+    check_model,
+    check_schedule,
+    check_trigger_word,
+    model_file,
+    model_name,
+)
 from tuneloop.project.files import RECORD, add_line, check_free, copy_shipped, renew
 from tuneloop.project.home import HOME, Account, keep_account
 from tuneloop.project.layer import OPERATOR_FILE
@@ -56,34 +67,24 @@ def init_project(folder: Path, given: Given, *, ask: bool) -> None:
         )
     check_free(folder)
     server = named_server()
-    usual = next(
-        trainer_of(recipe) for row in PROVIDERS if row.client.capabilities.is_open for recipe in row.recipes
-    )
-    trainer = _answer("Trainer", given.trainer, usual, ask=ask, choices=[*TRAINERS])
-    provider = row_of(recipe_type(None, trainer).provider)
-    images = _answer("Folder or address of the images", given.images, str(folder / _IMAGES), ask=ask)
-    word = _answer("Trigger word, which stands for the subject", given.trigger_word, "TOK", ask=ask)
-    model = given.model or model_name(folder)
-    account = _account(f"{provider.credentials}/{model}", given, ask=ask)
-    block = given.block or f"{provider.credentials}/{model}"
-    schedule = _answer("Schedule", given.schedule, "nightly", ask=ask, choices=[*SCHEDULES, "a cron"])
-    answers = checked(Answers(model, images, word, trainer, block, schedule), folder / _IMAGES)
+    answers, account = _answers(folder, given, ask=ask)
     file, text = model_file(folder, answers)
-    if images == str(folder / _IMAGES):
+    if answers.images == str(folder / _IMAGES):
         (folder / _IMAGES).mkdir(parents=True, exist_ok=True)
     (folder / file).parent.mkdir(parents=True, exist_ok=True)
     if account is not None:
         keep_account(folder, account)
     (folder / file).write_text(text, encoding="utf-8")
-    add_line(folder / ".env", f"TUNELOOP_STORE=local-file-system/{model}")
+    add_line(folder / ".env", f"TUNELOOP_STORE=local-file-system/{answers.model}")
     add_line(folder / ".gitignore", f"{HOME}/")
     copy_shipped(folder)
     say(f"Made {folder / file}, the flows, the blocks and {OPERATOR_FILE}.")
+    provider = row_of(TRAINERS[answers.trainer].provider)
     if not (known := provider.client.capabilities).is_open:
         say(f"{provider.name} takes no new trainings ({known.takes_trainings.partition(': ')[2]}).")
     if server is not None:
         _save_blocks(folder)
-    _say_next(folder, model, answers.images)
+    _say_next(folder, answers.model, answers.images)
 
 
 def renew_project(folder: Path) -> None:
@@ -94,11 +95,34 @@ def renew_project(folder: Path) -> None:
         say(line)
 
 
-def _answer(question: str, given: str | None, default: str, *, ask: bool, choices: list[str] | None = None) -> str:
-    if given is not None or not ask:
-        return default if given is None else given
-    text = f"{question} ({', '.join(choices)})" if choices else question
-    return str(typer.prompt(text, default=default))
+def _answers(folder: Path, given: Given, *, ask: bool) -> tuple[Answers, Account | None]:
+    """What the project is made from, and the account of a key that was given; checked, and nothing is written."""
+    model, own_images = given.model or model_name(folder), folder / _IMAGES
+    check_model(model)
+    trainer = _trainer(given.trainer, ask=ask)
+    recipe = TRAINERS[trainer]
+    block = given.block or f"{row_of(recipe.provider).credentials}/{model}"
+    check_block(recipe, block)
+    in_place = partial(check_images, own_images=own_images)
+    images = answer("Folder or address of the images", given.images, str(own_images), in_place, ask=ask)
+    fits = partial(check_trigger_word, recipe)
+    word = answer("Trigger word, which stands for the subject", given.trigger_word, "TOK", fits, ask=ask)
+    account = _account(block, given, ask=ask)
+    question = f"Schedule ({', '.join(SCHEDULES)}, a cron)"
+    schedule = answer(question, given.schedule, "nightly", check_schedule, ask=ask)
+    return Answers(model, images, word, trainer, block, schedule), account
+
+
+def _trainer(given: str | None, *, ask: bool) -> str:
+    """The trainer; a person is shown all of them, first those whose provider takes new trainings."""
+    rows = sorted(PROVIDERS, key=lambda row: not row.client.capabilities.is_open)
+    if given is None and ask:
+        say("Trainers:")
+        for row in rows:
+            closed = "" if row.client.capabilities.is_open else ", which takes no new trainings"
+            say(f"  {row.name}{closed}: {', '.join(map(trainer_of, row.recipes))}")
+    usual = trainer_of(rows[0].recipes[0])
+    return answer("Trainer", given, usual, partial(recipe_type, None), ask=ask)
 
 
 def _account(block: str, given: Given, *, ask: bool) -> Account | None:
@@ -106,7 +130,7 @@ def _account(block: str, given: Given, *, ask: bool) -> Account | None:
     set_key = Settings().api_key
     key = given.key or (set_key.get_secret_value() if set_key else None)
     if key is None and given.block is None and ask:
-        key = typer.prompt("API key (Enter to fill it in later, in the UI)", default="", hide_input=True)
+        key = asked("API key (Enter to fill it in later, in the UI)", "", _check_typed_key, hidden=True)
     if key == "-":
         key = sys.stdin.readline().strip()
     if given.block is not None and given.key is not None:
@@ -115,11 +139,13 @@ def _account(block: str, given: Given, *, ask: bool) -> Account | None:
         if given.base_url is not None:
             raise ConfigurationError("base URL: it goes with a key; a block has its address already")
         return None
-    try:
-        address = given.base_url and check_api_address(given.base_url)
-        return Account(block, SecretStr(check_key(key)), address)
-    except ValueError as error:
-        raise ConfigurationError(f"key: {error}") from None
+    address = given.base_url and validated(check_api_address, given.base_url, "base URL")
+    return Account(block, SecretStr(validated(check_key, key, "key")), address)
+
+
+def _check_typed_key(key: str) -> None:
+    if key:
+        validated(check_key, key, "key")
 
 
 def _save_blocks(folder: Path) -> None:

@@ -13,7 +13,8 @@ from tzlocal import get_localzone_name
 
 from tuneloop.errors import ConfigurationError
 from tuneloop.project.layer import MODEL_FILES
-from tuneloop.providers.registry import TRAINERS, recipe_type, row_of
+from tuneloop.providers.registry import TRAINERS, row_of
+from tuneloop.schemas.recipe_fields import BaseRecipe, trainer_of
 from tuneloop.schemas.training import validate_slug
 
 SCHEDULES = {"nightly": "0 3 * * *", "hourly": "0 * * * *", "weekly": "0 3 * * 1", "never": None}
@@ -52,37 +53,47 @@ def model_name(folder: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:63] or "model"
 
 
-def checked(answers: Answers, own_images: Path) -> Answers:
-    """Reject answers that no run could work with. The project's own folder of images may still be missing.
-
-    Raises:
-        ConfigurationError: Names the answer, the reason and the remedy.
-    """
+def check_model(model: str) -> None:
+    """Raise `ConfigurationError` for what cannot be the name of a model."""
     try:
-        validate_slug(answers.model)
+        validate_slug(model)
     except ValueError as error:
         raise ConfigurationError(f"model: {error}") from None
-    elsewhere = answers.images.startswith(_ELSEWHERE)
-    if not (elsewhere or Path(answers.images).expanduser().exists() or answers.images == str(own_images)):
-        raise ConfigurationError(f"images: there is no {answers.images}; name a folder, a zip or an address")
-    recipe = recipe_type(None, answers.trainer)
-    provider = row_of(recipe.provider)
-    kind, _, name = answers.block.partition("/")
-    if kind != provider.credentials or not name:
-        raise ConfigurationError(
-            f"block: {answers.trainer} is trained by {provider.name}; name a block {provider.credentials}/NAME"
-        )
+
+
+def check_images(images: str, own_images: Path) -> None:
+    """Raise `ConfigurationError` for images that are not there. The project's own folder may still be missing."""
+    elsewhere = images.startswith(_ELSEWHERE)
+    if not (elsewhere or Path(images).expanduser().exists() or images == str(own_images)):
+        raise ConfigurationError(f"images: there is no {images}; name a folder, a zip or an address")
+
+
+def check_trigger_word(recipe: type[BaseRecipe], word: str) -> None:
+    """Raise `ConfigurationError` for a word that the trainer of a recipe would refuse."""
     try:
-        recipe.model_validate(recipe.example_for(answers.trigger_word))
+        recipe.model_validate(recipe.example_for(word))
     except ValidationError as error:
         faults = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
         raise ConfigurationError(f"trigger word: {faults}") from None
-    if answers.schedule not in SCHEDULES and len(answers.schedule.split()) != _CRON_FIELDS:
+
+
+def check_block(recipe: type[BaseRecipe], block: str) -> None:
+    """Raise `ConfigurationError` for a slug that is no block of a recipe's provider."""
+    provider = row_of(recipe.provider)
+    kind, _, name = block.partition("/")
+    if kind != provider.credentials or not name:
         raise ConfigurationError(
-            f"schedule: {answers.schedule!r} is none of {', '.join(SCHEDULES)}, and no cron of five fields, "
+            f"block: {trainer_of(recipe)} is trained by {provider.name}; name a block {provider.credentials}/NAME"
+        )
+
+
+def check_schedule(schedule: str) -> None:
+    """Raise `ConfigurationError` for what is neither one of `SCHEDULES` nor a cron."""
+    if schedule not in SCHEDULES and len(schedule.split()) != _CRON_FIELDS:
+        raise ConfigurationError(
+            f"schedule: {schedule!r} is none of {', '.join(SCHEDULES)}, and no cron of five fields, "
             'such as "0 3 * * *"'
         )
-    return answers
 
 
 def model_file(project: Path, answers: Answers) -> tuple[Path, str]:
