@@ -33,6 +33,7 @@ _DOING = {
     "Late": "waiting for the worker",
     "Pending": "starting",
     "Suspended": "the provider is working; the run is suspended",
+    "Submitting": "starting",
     "Resuming": "resuming",
 }
 """What goes on, by the state of a run."""
