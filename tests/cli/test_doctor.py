@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 
 from tests.cli.commands import in_this_process
 from tests.one_answer import one_answer
+from tests.waiting import LIMIT_S
 from tuneloop.cli.exit_codes import OUTAGE, REFUSED
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.doctor.check import Check, Planned, ok, run_all
@@ -64,6 +67,36 @@ def test_server_of_another_version_is_named_and_its_other_answers_stop_nothing()
     assert "install prefect " in version["remedy"]
     assert checks["deployments"]["status"] == "unknown"
     assert checks["store local-file-system/tuneloop"]["status"] != "ok"
+
+
+HANGS_IN_COMPILED_CODE = """
+import time
+from pydantic import BaseModel, field_validator
+from tuneloop.operations.doctor.check import Planned, leave, run_all
+
+class Hanging(BaseModel):
+    number: int
+
+    @field_validator("number")
+    @classmethod
+    def wait(cls, number):
+        while True:
+            time.sleep(0.001)
+
+print(run_all([Planned("hangs", lambda: Hanging(number=1))], limit_s=0.2)[0].message)
+leave(3)
+"""
+
+
+def test_check_that_hangs_in_compiled_code_does_not_abort_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS_IN_COMPILED_CODE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "did not end in time\n", "")
 
 
 @pytest.mark.parametrize(

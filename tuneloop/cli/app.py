@@ -11,7 +11,7 @@ import typer
 
 from tuneloop import __version__
 from tuneloop.cli import metrics, models, project, stores
-from tuneloop.cli.exit_codes import USAGE, exit_code_of
+from tuneloop.cli.exit_codes import INTERRUPTED, USAGE, exit_code_of
 from tuneloop.cli.options import (
     BY_ADDRESS,
     SET_STORE,
@@ -226,9 +226,9 @@ def doctor(*, as_json: Json = False) -> None:
     with 3 where the Prefect server does not respond.
     """
     named_by = use_server()
-    from tuneloop.cli.doctor import show_diagnosis
+    from tuneloop.cli.doctor import diagnose_and_leave
 
-    sys.exit(show_diagnosis(named_by, as_json=as_json))
+    diagnose_and_leave(named_by, as_json=as_json)
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -282,7 +282,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         code = exit_code_of(error)
         if code is None:

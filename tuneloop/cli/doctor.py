@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import SpinnerColumn, TextColumn
 from rich.text import Text
 
-from tuneloop.cli.exit_codes import OUTAGE, REFUSED
+from tuneloop.cli.exit_codes import INTERRUPTED, OUTAGE, REFUSED
 from tuneloop.cli.terminal import console_for, print_json, print_text, progress_bar, shown
-from tuneloop.operations.doctor.check import Check
+from tuneloop.operations.doctor.check import Check, leave
 from tuneloop.orchestration.doctor.diagnosis import diagnose
 
 _MARKS = {"ok": ("✓ ", "green"), "problem": ("✗ ", "red"), "unknown": ("? ", "yellow")}
 _INDENT = "    "
 
 
-def show_diagnosis(named_by: str, *, as_json: bool) -> int:
-    """Check the installation of the current folder's project, and print what was found.
+def diagnose_and_leave(named_by: str, *, as_json: bool) -> NoReturn:
+    """Check the installation of the current folder's project, print what was found, and end this process."""
+    try:
+        code = _show_diagnosis(named_by, as_json=as_json)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    leave(code)
 
-    Returns the command's exit code.
-    """
+
+def _show_diagnosis(named_by: str, *, as_json: bool) -> int:
     with progress_bar(SpinnerColumn(), TextColumn("checking, for a minute and a half at most")) as bar:
         bar.add_task("")
         checks = diagnose(named_by, Path())

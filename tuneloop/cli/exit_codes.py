@@ -18,6 +18,8 @@ USAGE = 2
 """What the command was given is wrong: an argument, a setting, a file."""
 OUTAGE = 3
 """A server, a provider or a store did not respond; the same command may work later."""
+INTERRUPTED = 130
+"""Somebody pressed Ctrl-C."""
 
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (DatasetUnavailable, OUTAGE),

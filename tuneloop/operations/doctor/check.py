@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextvars import copy_context
 from threading import Thread
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 
 from tuneloop.errors import TuneloopError
 from tuneloop.redaction import redact
@@ -16,6 +18,8 @@ from tuneloop.schemas.frozen import FrozenModel
 LIMIT_S = 30.0
 """Longer than anything takes that responds at all."""
 _T = TypeVar("_T")
+_begun: list[Future[Any]] = []
+"""Every check of this process."""
 
 
 class Check(FrozenModel):
@@ -71,9 +75,22 @@ def run_all(
     ]
 
 
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code, whatever still hangs.
+
+    Python's own end stops a thread wherever it is, and within compiled code, such as pydantic's, that aborts.
+    """
+    if all(future.done() for future in _begun):
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _begin(look: Callable[[], _T]) -> Future[_T]:
-    """Start a thread that nobody has to wait for, not even Python at its end."""
+    """Start a thread that nobody has to wait for. A program that may leave it running ends with `leave`."""
     future: Future[_T] = Future()
+    _begun.append(future)
 
     def run() -> None:
         try:
