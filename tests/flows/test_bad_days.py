@@ -34,6 +34,7 @@ from tuneloop.storage.identity import identity_of
 from tuneloop.storage.local import LocalDirectory
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "bad-days.md"
+COPIERS = {"cp", "aws"}
 
 pytestmark = pytest.mark.usefixtures("alone")
 Done = subprocess.CompletedProcess[str]
@@ -47,15 +48,28 @@ class Reader:
         stack: The installation.
         places: What stands there instead of some words of the page.
         folder: Where the commands are run; default: the current one.
+        copier: The one of the programs that copy a store which they use.
+        environment: Variables that they have set.
     """
 
-    def __init__(self, section: str, stack: Stack, places: dict[str, object], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        section: str,
+        stack: Stack,
+        places: dict[str, object],
+        folder: Path | None = None,
+        *,
+        copier: str = "cp",
+        environment: dict[str, str] | None = None,
+    ) -> None:
         text = PAGE.read_text().partition(f"## {section}\n")[2].partition("\n## ")[0]
         for theirs, own in places.items():
             assert theirs in text, f"{section}: {theirs} is not on the page"
             text = text.replace(theirs, str(own))
         blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
-        self._left = [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+        lines = [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+        self._left = [words for words in lines if words[0] not in COPIERS - {copier}]
+        self._environment = environment or {}
         self._stack, self._folder = stack, folder
 
     def next(self) -> Done:
@@ -69,7 +83,7 @@ class Reader:
         )
         return subprocess.run(
             [*words, *arguments],
-            env={**self._stack.processes.environment, "COLUMNS": "200"},
+            env={**self._stack.processes.environment, "COLUMNS": "200", **self._environment},
             cwd=self._folder,
             capture_output=True,
             text=True,
