@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,8 @@ from prefect.states import Failed, Suspended
 from tests.conftest import draw_images
 from tests.flows.runs import RETRAIN, here, nudge_sensor, sensor_paused, start, wait_for
 from tests.flows.shop import Shop
+from tests.registry.conftest import promotion_of
+from tests.s3_server import fresh_bucket, s3_client, s3_server
 from tests.waiting import wait_until
 from tuneloop.clock import now
 from tuneloop.demo.stack import Stack
@@ -32,6 +35,8 @@ from tuneloop.orchestration.models_changes import may_have_changed
 from tuneloop.orchestration.models_page import update_models_page
 from tuneloop.orchestration.polling import poll_trainings
 from tuneloop.storage.local import LocalDirectory
+from tuneloop.storage.s3 import S3Store
+from tuneloop.storage.s3_logs import log_requests
 
 
 def versions(client: SyncPrefectClient, key: str) -> list[str]:
@@ -120,6 +125,30 @@ def test_failed_run_of_another_flow_is_no_change() -> None:
         # A tick looks back by three minutes.
         previous = event.occurred + timedelta(minutes=3)
         assert not may_have_changed(client, previous, event.occurred + timedelta(milliseconds=1))
+
+
+def test_tick_reads_the_models_that_have_changed(stack: Stack, tmp_path: Path) -> None:
+    del stack
+    log, slug, day = tmp_path / "requests.log", "s3-bucket/many", now()
+    with get_client(sync_client=True) as client, s3_server() as endpoint:
+        s3 = s3_client(endpoint)
+        kept = Ledger(S3Store(s3, fresh_bucket(s3)))
+        for model in ("one", "two", "three"):
+            assert kept.write_promotion(promotion_of("a", model, 1))
+        log_requests(s3, log, "tick")
+
+        def read(at: datetime) -> set[str]:
+            """The models of which a tick has read something."""
+            log.write_text("")
+            update_models_page(client, kept, slug, "models-many", at)
+            return set(re.findall(r"GetObject \S+/models/([a-z]+)/", log.read_text()))
+
+        assert read(day) == {"one", "two", "three"}
+        assert read(day) == set()
+        assert kept.write_promotion(promotion_of("b", "two", 2))
+        assert read(day) == {"two"}
+        assert " v2 since" in versions(client, "models-many")[0]
+        assert read(day + timedelta(days=1)) == {"one", "two", "three"}
 
 
 class _WriteOnce(LocalDirectory):

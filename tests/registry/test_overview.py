@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -14,7 +16,7 @@ from tuneloop.clock import now
 from tuneloop.datasets.store import manifest_name
 from tuneloop.errors import StoreUnavailable
 from tuneloop.evaluation.render import image_stem
-from tuneloop.evaluation.reports.models_page import write_models_page
+from tuneloop.evaluation.reports.models_page import ModelsOverview, write_models_page
 from tuneloop.ledger.accounts import remember_origin
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.providers.segmind.recipes import FluxDevRender
@@ -27,6 +29,8 @@ from tuneloop.schemas.plan import EvaluationConfig
 from tuneloop.schemas.spending import Reservation, window_of
 from tuneloop.schemas.training import Account, job_name
 from tuneloop.storage.local import LocalDirectory
+from tuneloop.storage.s3 import S3Store
+from tuneloop.storage.s3_logs import count_requests, log_requests
 
 STORE = "s3-bucket/loras"
 
@@ -51,6 +55,50 @@ def test_champion_last_decision_and_open_question_of_each_model_are_read(
     # Against another champion there is nothing to answer any more.
     champion("e", "robot")
     assert read_overview(ledger, STORE, now()).models[-1].questions == ()
+
+
+def test_model_is_read_again_that_day_only_if_something_was_written_there(
+    s3_store: S3Store, tmp_path: Path
+) -> None:
+    ledger, log, today = Ledger(s3_store), tmp_path / "requests.log", now()
+    log_requests(s3_store.client, log, "me")
+
+    def read(before: ModelsOverview | None, at: datetime = today, slug: str = STORE) -> tuple[ModelsOverview, int]:
+        log.unlink(missing_ok=True)
+        overview = read_overview(ledger, slug, at, before.models if before else ())
+        return overview, count_requests(log, "me")["GetObject"]
+
+    for model in ("one", "two"):
+        win(ledger, run_of("a", model))
+    first, reads = read(None)
+    assert reads == 4
+    assert read(first) == (first, 0)
+
+    win(ledger, run_of("b", "two"))
+    second, reads = read(first)
+    assert (reads, [model.number for model in second.models]) == (2, [1, 2])
+    assert read(second)[1] == 0
+
+    # What is wrong with a model may be over although nothing was written: this version was too old for it.
+    assert s3_store.create("models/zero/promotions/0001.json", b"{}")
+    third, reads = read(second)
+    assert (reads, third.models[-1].problem is None) == (1, False)
+    assert read(third)[1] == 1
+
+    assert read(third, today + timedelta(days=1))[1] == 5
+    assert read(third, slug="s3-bucket/another")[1] == 5, "its commands name the store"
+
+
+def test_other_record_under_the_name_of_one_that_was_read_is_read(artifacts: LocalDirectory) -> None:
+    """As after a restore, when the state of the page is younger than the records."""
+    ledger, name = Ledger(artifacts), "models/robot/promotions/0001.json"
+    assert ledger.write_promotion(promotion_of("a", "robot", 1))
+    file = Path(urlsplit(artifacts.uri_of(name)).path)
+    os.utime(file, (0, 0))
+    before = read_overview(ledger, STORE, now()).models
+    file.unlink()
+    assert ledger.write_promotion(promotion_of("b", "robot", 1))
+    assert [model.reason for model in read_overview(ledger, STORE, now(), before).models] == ["b is better"]
 
 
 def test_what_is_no_model_is_left_out(ledger: Ledger, champion: Champion) -> None:

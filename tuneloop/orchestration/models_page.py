@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain, islice
 
 from prefect.artifacts import create_markdown_artifact
@@ -55,7 +55,14 @@ class _Shown(FrozenModel):
     """What the page shows now."""
 
     digest: str = ""
+    day: date | None = None
     thumbnails: dict[str, str] = Field(default_factory=dict)
+    models: tuple[ShownModel, ...] = ()
+    """As they were read, without what Prefect knows of them."""
+
+    def thumbnails_on(self, day: date) -> dict[str, str]:
+        """Those that are not made again; a champion that has none is looked at once a day."""
+        return {name: image for name, image in self.thumbnails.items() if image or day == self.day}
 
 
 def update_models_page(client: SyncPrefectClient, ledger: Ledger, slug: str, key: str, at: datetime) -> bool:
@@ -70,11 +77,13 @@ def update_models_page(client: SyncPrefectClient, ledger: Ledger, slug: str, key
         key: Key of the artifact.
         at: Now.
     """
-    overview = _with_runs(client, ledger, slug, read_overview(ledger, slug, at), at)
-    shown, alone = _read_shown(ledger), write_models_in_short(overview, "")
+    shown = _read_shown(ledger)
+    read = read_overview(ledger, slug, at, shown.models)
+    overview = _with_runs(client, ledger, slug, read, at)
+    alone = write_models_in_short(overview, "")
     if shown.digest == overview.digest or _newest_artifact(client, key) == alone:
         return False
-    images = thumbnails(ledger, overview, shown.thumbnails)
+    images = thumbnails(ledger, overview, shown.thumbnails_on(overview.day))
     by_model = {name.partition("/")[0]: address for name, address in images.items() if address}
     page = write_models_page(ledger.store, overview, by_model).encode()
     try:
@@ -87,7 +96,7 @@ def update_models_page(client: SyncPrefectClient, ledger: Ledger, slug: str, key
     link = page_link(ledger.store, MODELS_PAGE).to_markdown("Open the page of all models")
     create_markdown_artifact(key=key, markdown=write_models_in_short(overview, link), description=overview.summary)
     # Last: a tick that dies before this does it all again.
-    state = _Shown(digest=overview.digest, thumbnails=images)
+    state = _Shown(digest=overview.digest, day=overview.day, thumbnails=images, models=read.models)
     ledger.store.rewrite(_STATE, state.model_dump_json().encode())
     return True
 

@@ -21,6 +21,7 @@ from tuneloop.ledger.accounts import known_accounts
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
 from tuneloop.registry.models import champion_entry, model_of
+from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.records import Decision, Promotion
 from tuneloop.schemas.spending import Spending, SpendingLimits
 from tuneloop.schemas.training import Account
@@ -31,17 +32,25 @@ _SIDES_PX = (112, 80, 56)
 _Written = list[tuple[str, datetime]]
 
 
-def read_overview(ledger: Ledger, slug: str, at: datetime) -> ModelsOverview:
+def read_overview(ledger: Ledger, slug: str, at: datetime, before: tuple[ShownModel, ...] = ()) -> ModelsOverview:
     """Read every model of a store, given by its ledger and its block.
 
-    A model that cannot be read does not hide the others. Spending that cannot does, as does a store that is away.
+    A model that was read `before`, on the same day, is read again if something was written there since. One that
+    cannot be read does not hide the others. Spending that cannot does, as does a store that is away.
     """
+    known = {model.basis: model for model in before if model.problem is None}
     names: dict[str, _Written] = defaultdict(list)
     for name, written in ledger.store.written("models/"):
         if (model := model_of(name)) is not None:
             names[model].append((name, written))
+
+    def model_as_it_is(model: str, written: _Written) -> ShownModel:
+        # Times too: after a restore another record may have the name of one that is lost.
+        basis = digest_of([slug, str(at.date()), [(name, time.isoformat()) for name, time in written]])
+        return known.get(basis) or _model(ledger, slug, model, written).model_copy(update={"basis": basis})
+
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        models = threads.map(lambda item: _model(ledger, slug, *item), sorted(names.items()))
+        models = threads.map(lambda item: model_as_it_is(*item), sorted(names.items()))
         return ModelsOverview(day=at.date(), models=tuple(models), spending=tuple(_spending(ledger)))
 
 
@@ -106,11 +115,16 @@ def spending_by_account(ledger: Ledger) -> Iterator[tuple[Account, Spending]]:
 def thumbnails(ledger: Ledger, overview: ModelsOverview, known: Mapping[str, str]) -> dict[str, str]:
     """A small image of each champion as a `data:` address, by model and number (`robot/3`); empty without one.
 
-    Those that are `known` are not made again.
+    Those that are `known` are not made again. Raises `StoreUnavailable`.
     """
     champions = [(model.model, model.number) for model in overview.models if model.number]
+
+    def image_of(model: str, number: int) -> str:
+        image = known.get(f"{model}/{number}")
+        return _thumbnail(ledger, model, number) if image is None else image
+
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        made = threads.map(lambda item: known.get("{}/{}".format(*item)) or _thumbnail(ledger, *item), champions)
+        made = threads.map(lambda item: image_of(*item), champions)
         return {f"{model}/{number}": image for (model, number), image in zip(champions, made, strict=True)}
 
 
@@ -120,6 +134,8 @@ def _thumbnail(ledger: Ledger, model: str, number: int) -> str:
         evaluation = champion_entry(ledger, champion, champion).evaluation
         shown = next((image.name for image in evaluation.images if image.name), None) if evaluation else None
         data = ledger.store.read(shown) if shown else b""
+    except StoreUnavailable:
+        raise
     except TuneloopError:
         return ""
     addresses = (thumbnail_address(data, side_px) for side_px in _SIDES_PX)

@@ -62,6 +62,8 @@ class ShownModel(FrozenModel):
     next_run: datetime | None = None
     last_run: ShownRun | None = None
     questions: tuple[Question, ...] = ()
+    basis: str = ""
+    """Digest of all that it was read from; as long as that is the same, it need not be read again."""
 
     @property
     def outcome(self) -> str:
@@ -92,7 +94,7 @@ class ModelsOverview(FrozenModel):
 
     @property
     def digest(self) -> str:
-        """The same for what would be shown in the same way."""
+        """The same for what was read from the same and would be shown in the same way."""
         return digest_of(self.model_dump(mode="json"))
 
     @property
