@@ -19,6 +19,7 @@ from tuneloop.clock import now
 from tuneloop.ledger.accounts import UNREACHED, AccountMarks, remember_origin
 from tuneloop.ledger.budget import Budget
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.reconciliation import record_duplicate_job
 from tuneloop.operations.metrics import StoreMetrics
 from tuneloop.operations.status import OpenTraining
 from tuneloop.schemas.records import Held
@@ -58,6 +59,7 @@ def busy(artifacts: LocalDirectory) -> LocalDirectory:
         Budget(ledger, run.account, SpendingLimits()).reserve(run, 450, claim, claim)
     held = Held(created_at=now(), attempt=1, name=claim.name, reason="nobody can tell")
     ledger.append(run.key, claim, held)
+    record_duplicate_job(ledger, claim.name, "job-2", "job-1")
     AccountMarks(ledger, run.account.slug).trouble_began(UNREACHED)
     return artifacts
 
@@ -76,7 +78,7 @@ def test_store_alone_gives_the_figures_of_status(busy: LocalDirectory) -> None:
     assert found["tuneloop_spending_dollars"] == {(store, *account): 9}
     assert found["tuneloop_trainings_today"] == {(store, *account): 2}
     assert found["tuneloop_problems"] == {(store,): len(status["attention"])}
-    assert found["tuneloop_duplicate_jobs"] == {(store,): 0}
+    assert found["tuneloop_duplicate_jobs"] == {(store,): 1}
     oldest = found["tuneloop_training_oldest_timestamp_seconds"]
     assert oldest == {
         (store, *account, state): datetime.fromisoformat(at).timestamp() for state, at in since.items()
@@ -85,6 +87,14 @@ def test_store_alone_gives_the_figures_of_status(busy: LocalDirectory) -> None:
     assert (labels, unreached <= now().timestamp()) == ((store, *account), True)
     # Of a server nobody was asked.
     assert found["tuneloop_sensor_last_tick_timestamp_seconds"] == {}
+
+
+def test_limits_are_in_dollars_and_a_limit_of_nothing_is_one() -> None:
+    registry, limits = CollectorRegistry(), SpendingLimits(trainings_per_day=0, cents_per_window=12_345)
+    registry.register(StoreMetrics("s", [], 0, 0, {}, {}, {"segmind.x": limits}))
+    found, account = read(generate_latest(registry).decode()), ("s", "segmind", "segmind.x")
+    assert found["tuneloop_spending_limit_dollars"] == {account: 123.45}
+    assert found["tuneloop_trainings_today_limit"] == {account: 0}
 
 
 def test_oldest_of_a_state_counts_and_what_a_person_typed_breaks_no_line() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect.client.orchestration import get_client
 
 from tests.cli.test_metrics import read
-from tests.flows.runs import nudge_sensor
+from tests.flows.bill import Bill
+from tests.flows.runs import nudge_sensor, sensor_paused
 from tests.flows.shop import Shop
 from tests.flows.test_commands import tuneloop
 from tuneloop.clock import now
@@ -17,8 +18,10 @@ def test_limits_of_accounts_and_the_last_tick_are_among_the_metrics_of_a_block(s
     with get_client(sync_client=True) as client:
         if last_tick(client, stack.store_slug) is None:
             nudge_sensor()
-    done = tuneloop(stack, "metrics", "--store", stack.store_slug)
-    assert (done.returncode, done.stderr) == (0, "")
+    with sensor_paused():
+        bill = Bill(stack.emulator)
+        done = tuneloop(stack, "metrics", "--store", stack.store_slug)
+        assert (done.returncode, done.stderr, bill.paths) == (0, "", [])
     found = read(done.stdout)
     (tick,) = found["tuneloop_sensor_last_tick_timestamp_seconds"].values()
     assert 0 < now().timestamp() - tick < 3600
