@@ -9,7 +9,7 @@ from tuneloop.evaluation.reports.models_page import Question, write_models_in_sh
 
 def test_models_are_shown_with_what_waits_for_an_answer_first(world: World) -> None:
     outline = Outline(write_models_page(world.store, overview_of(2), {"robot-001": "data:image/jpeg;base64,AA"}))
-    asked, rest = outline.text.split("Champions", 2)[1:]
+    asked, rest = outline.text.split("All models", 2)[1:]
     assert "4 champions, 3 questions wait for an answer" in outline.text
     for words in (
         "a-tie needs review: Too close to call.",
@@ -25,6 +25,20 @@ def test_models_are_shown_with_what_waits_for_an_answer_first(world: World) -> N
     links = outline.named("href")
     assert "../models/robot-001/pages/latest.html" in links
     assert any(link and link.startswith("http://127.0.0.1:4200/runs/flow-run/") for link in links)
+
+
+def test_artifact_says_when_a_text_goes_on_and_ends_a_sentence_before_its_link() -> None:
+    overview = overview_of(1)
+    tied = next(model for model in overview.models if model.questions)
+    asked = Question(
+        what="on hold", reason="20 of 20 trainings are used today", address="http://127.0.0.1:4200/runs"
+    )
+    tied = tied.model_copy(update={"reason": "worse " * 40, "questions": (asked,)})
+    short = write_models_in_short(overview.model_copy(update={"models": (tied,)}), "")
+    assert "20 of 20 trainings are used today. [Answer](http://127.0.0.1:4200/runs)" in short
+    [row] = [line for line in short.splitlines() if line.startswith(f"| {tied.model} |")]
+    assert f"{tied.outcome} on 2026-" in row
+    assert "worse worse… |" in row
 
 
 def test_same_data_have_the_same_digest_and_an_older_champion_another_one() -> None:
