@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.flows.bill import Bill
-from tests.flows.runs import here
+from tests.flows.runs import here, run_of, tags_of
 from tests.flows.test_bad_input import records
 from tests.forge.modules import QUICK_PYTHON
 from tests.waiting import LIMIT_S
@@ -98,6 +98,7 @@ def test_dry_run_says_so_and_leaves_no_trace_in_store_or_at_the_provider(
     assert state.name == "Completed"
     assert "Dry run, nothing was written or sent" in (state.message or "")
     assert "would be submitted to segmind.default" in (state.message or "")
+    assert tags_of(run_of(state)) == {"dry-run"}, "the list of runs tells it from a real one"
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
 

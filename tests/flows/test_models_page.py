@@ -56,6 +56,7 @@ def test_page_is_written_when_something_has_changed_and_not_otherwise(shop: Shop
             assert words in page
         written = kept.store.read("pages/models.json")
 
+        assert here({**shop.wish, "dry_run": True}).name == "Completed"  # which is not the model's last run
         assert not update_models_page(client, kept, slug, "models-of-a-shop", now())
         assert len(versions(client, "models-of-a-shop")) == 1
         assert kept.store.read("pages/models.json") == written

@@ -35,7 +35,7 @@ from tuneloop.storage.page_link import page_link
 TrainingEvent = Literal["submitted", "trained", "failed", "held", "overdue", "lost", "revived"]
 ModelEvent = Literal["promoted", "rejected", "needs-review"]
 
-Label = Literal["promoted", "rejected", "needs-review", "on-hold"]
+Label = Literal["promoted", "rejected", "needs-review", "on-hold", "dry-run"]
 LABELS: frozenset[str] = frozenset(get_args(Label))
 """The list of runs can be filtered by them."""
 ASKING: frozenset[Label] = frozenset({"needs-review", "on-hold"})

@@ -142,7 +142,9 @@ def _model(run: FlowRun) -> str:
 
 
 def _of_store(runs: Iterator[FlowRun], slug: str) -> Iterator[FlowRun]:
-    return (run for run in islice(runs, _MOST_RUNS) if run.parameters.get("store", slug) == slug)
+    """Those that work on the store, which dry runs do not."""
+    working = (run for run in islice(runs, _MOST_RUNS) if not run.parameters.get("dry_run"))
+    return (run for run in working if run.parameters.get("store", slug) == slug)
 
 
 def _ended_runs(client: SyncPrefectClient) -> Iterator[FlowRun]:

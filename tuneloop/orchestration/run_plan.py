@@ -12,6 +12,7 @@ from tuneloop.ledger.submission import quoted_price
 from tuneloop.ledger.unintended import check_intended
 from tuneloop.operations.plan import RunPlan, plan_run
 from tuneloop.orchestration.context import RunContext
+from tuneloop.orchestration.events import label_run
 from tuneloop.orchestration.run_request import RunRequest, build_run_record, validate_request
 from tuneloop.orchestration.stages.dataset import open_and_check
 from tuneloop.orchestration.stages.evaluation_costs import check_evaluation_costs
@@ -50,9 +51,12 @@ def plan_of(ctx: RunContext, run: RunRecord, manifest: DatasetManifest) -> RunPl
 def show_plan(ctx: RunContext, request: RunRequest) -> State[Any]:
     """Show the plan on the run's page, and end."""
     plan = build_plan(ctx, request)
-    summary = in_markdown(plan.summary)
-    create_markdown_artifact(key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=summary)
-    return Completed(message=f"Dry run, nothing was written or sent. {plan.action}: {plan.summary}")
+    summary = f"{plan.action}: {plan.summary}"
+    label_run(plan.model, "dry-run")
+    create_markdown_artifact(
+        key=f"plan-{plan.model}", markdown=plan_markdown(plan), description=in_markdown(summary)
+    )
+    return Completed(message=f"Dry run, nothing was written or sent. {summary}")
 
 
 def plan_rows(plan: RunPlan) -> list[tuple[str, str]]:
