@@ -124,6 +124,7 @@ def test_run_whose_link_is_about_to_end_asks_anew(stack: Stack, wish: dict[str, 
             return [part.value for part in client.filter_flow_run_input(run, keys["description"], 1, set())]
 
         asked = question()
+        assert "An attempt at segmind.nothing-left has no known price." in asked[0]
         client.delete_flow_run_input(run, keys["description"])
         client.create_flow_run_input(run, keys["description"], json.dumps("with a link that ended last week"))
         state.message = "Report: https://store.example.org/a.html?X-Amz-Expires=604800&X-Amz-Signature=0a"

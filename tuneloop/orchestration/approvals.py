@@ -191,10 +191,10 @@ def _question(ctx: RunContext, run: RunRecord, training: TrainingLog, held: Held
     reason = f"{held.reason[:1].upper()}{held.reason[1:]}"
     manifest = load_manifest(run.dataset_digest, ctx.store)
     cents = training_price(ctx.provider, ctx.recipe(run), ctx.limits, manifest)
-    price = "a price that the provider does not publish" if cents is None else dollars(cents)
+    price = "has no known price" if cents is None else f"costs {dollars(cents)}"
     return (
         f"**{run.model}: training {training.name} is on hold. {in_markdown(reason)}.**\n\n"
-        f"{_SO_FAR[held.kind]} Each submit costs {price} at {run.account.slug}. It stays on hold until you decide."
+        f"{_SO_FAR[held.kind]} An attempt at {run.account.slug} {price}. It stays on hold until you decide."
     )
 
 
