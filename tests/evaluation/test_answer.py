@@ -63,6 +63,16 @@ def test_answer_is_shown_once_and_leaves_a_newer_page_alone(world: World, approv
     assert world.store.read(latest_page_name("robot")) == b"a newer page"
 
 
+@pytest.mark.parametrize(
+    ("against", "said"), [(0, "Answered: not promoted."), (3, "Answered: the champion stays.")]
+)
+def test_rejection_says_that_a_champion_stays_only_where_there_is_one(
+    world: World, approval: Decision, against: int, said: str
+) -> None:
+    show_answer(world.store, approval.model_copy(update={"verdict": "reject", "against": against}))
+    assert said in world.store.read(str(approval.report)).decode()
+
+
 def test_answer_without_a_page_is_no_error(world: World, approval: Decision) -> None:
     show_answer(world.store, approval.model_copy(update={"report": None}))
     show_answer(world.store, approval.model_copy(update={"report": "models/robot/reports/gone.html"}))

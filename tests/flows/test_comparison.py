@@ -46,7 +46,7 @@ def shown_to_choose(ledger: Ledger, comparison: str, run: UUID, names: list[str]
         assert shown in page
     options: list[str] = question_of(run)[1]["properties"]["decision"]["enum"]
     assert [option.split(",")[0] for option in sorted(options)] == [
-        "none: keep the champion",
+        "none: promote none of them",
         *sorted(f"promote {name}" for name in names),
     ]
     return options
@@ -158,13 +158,20 @@ def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and
     first, refused = comparison["recipes"]
     assert here({**wish, **first}).name == "Completed"
     bfl.inject(Fault("refuse", BFL_SUBMIT, "POST", status=402))
-    other = {**first, "recipe": {**first["recipe"], "trainer": "qwen-lora"}}
+    other = {**first, "recipe": {**first["recipe"], "advance_parameters": {"steps": 400}}}
     state = compare_trainers(**{**comparison, "recipes": [first, other, refused]}, return_state=True)
     assert (state.name, tags_of(run_of(state))) == ("Completed", {"needs-review"}), state.message
     record = ledger.comparison(str(run_of(state)))
     assert record is not None
     page = ledger.store.read(f"pages/comparisons/{comparison['name']}/latest.html").decode()
-    for shown in ("against champion v1", "is the champion; compared with", "Not compared", "is rejected"):
+    candidates = ("segmind.priced (default steps)", "segmind.priced (steps 400)")
+    for shown in (
+        *candidates,
+        "against champion v1",
+        "is the champion; compared with",
+        "Not compared",
+        "is rejected",
+    ):
         assert shown in page
     asked = [ledger.decisions(run)[-1].verdict if ledger.decisions(run) else None for run in record.runs]
     assert asked == [None, "undecided", None]

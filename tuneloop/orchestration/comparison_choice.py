@@ -15,7 +15,6 @@ from tuneloop.orchestration.comparison_request import Comparison
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.events import emit_model_event, label_run
 from tuneloop.orchestration.suspend import cannot_suspend, read_form_answer, suspend_with_form
-from tuneloop.providers.registry import trainer_name
 from tuneloop.registry.promotions import GATE, IN_PREFECT
 from tuneloop.schemas.canonical import digest_of
 from tuneloop.schemas.records import Decision, RunRecord
@@ -23,7 +22,7 @@ from tuneloop.schemas.shown_text import in_markdown
 from tuneloop.schemas.training import job_name
 from tuneloop.storage.page_link import page_link
 
-_NONE = "none: keep the champion"
+_NONE = "none: promote none of them"
 
 
 class Choice(NamedTuple):
@@ -67,7 +66,7 @@ def answered(comparison: Comparison) -> Choice | None:
     return next((each for each in _decisions(comparison) if each.decision.decided_by != GATE), None)
 
 
-def request_choice(questions: list[Choice]) -> bool:
+def request_choice(comparison: Comparison, questions: list[Choice]) -> bool:
     """Ask which candidate is promoted, if any, and write the answer as the next decisions.
 
     Suspends the run with a form, which ends this process; when it was filled in, the flow starts from the top and
@@ -78,12 +77,12 @@ def request_choice(questions: list[Choice]) -> bool:
     if (why_not := cannot_suspend()) is not None:
         get_run_logger().warning("%s Nobody is asked here, because %s", pending.reason, why_not)
         return False
-    options = {f"promote {trainer_name(each.run)}, {_job(each.run)}": each for each in questions}
-    decision: Any = (Literal[(*options, _NONE)], ...)
-    form = create_model("ComparisonChoice", __base__=PromotionReview, decision=decision)
+    options = [f"promote {comparison.name_of(each.run)}, {_job(each.run)}" for each in questions]
+    form = _form(Literal[(*options, _NONE)])
     keys = keyset_from_base_key(f"compared-{digest_of([each.decision.writer_id for each in questions])[:16]}")
     with get_client(sync_client=True) as client:
-        review = read_form_answer(client, keys, form)
+        # Any text: another version may have asked in other words. The server has held it to those that it showed.
+        review = read_form_answer(client, keys, _form(str))
         if review is None:
             label_run(run.model, "needs-review")
             page = page_link(ctx.store, pending.report or "")
@@ -96,12 +95,16 @@ def request_choice(questions: list[Choice]) -> bool:
             suspend_with_form(client, keys, form, question, sentence)
     get_run_logger().info("chosen: %s (%s)", review.decision, review.reason)
     # Who is promoted stands first and alone: once there is a new champion, the other questions have no object.
-    winner = options.get(review.decision)
+    winner = next((each for each in questions if review.decision.endswith(f", {_job(each.run)}")), None)
     for each in [winner] if winner else questions:
         each.ctx.registry.write_review(
             each.run, each.decision, approve=winner is not None, decided_by=IN_PREFECT, reason=review.reason
         )
     return True
+
+
+def _form(decision: Any) -> type[PromotionReview]:
+    return create_model("ComparisonChoice", __base__=PromotionReview, decision=(decision, ...))
 
 
 def _job(run: RunRecord) -> str:

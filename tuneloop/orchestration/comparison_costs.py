@@ -17,7 +17,8 @@ from tuneloop.orchestration.stages.evaluation_costs import (
     champion_subject,
     edit_inputs,
 )
-from tuneloop.providers.registry import recorded_recipe, trainer_name
+from tuneloop.providers.candidate_name import candidate_name
+from tuneloop.providers.registry import recorded_recipe
 from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.dataset import DatasetManifest
 from tuneloop.schemas.plan import EvaluationConfig
@@ -47,7 +48,7 @@ def costs_of(
     """
     costs = [
         ComparedCost(
-            what=trainer_name(run),
+            what=candidate_name(run, record.runs),
             credentials=run.credentials,
             training_cents=price,
             images=_images(ctx, run, manifest, count),

@@ -23,6 +23,7 @@ from tuneloop.orchestration import tasks
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.comparison_costs import costs_of
 from tuneloop.orchestration.context import RunContext, open_context
+from tuneloop.orchestration.events import label_run
 from tuneloop.orchestration.run_plan import plan_of
 from tuneloop.orchestration.run_request import (
     RunRequest,
@@ -31,6 +32,7 @@ from tuneloop.orchestration.run_request import (
     validate_request,
 )
 from tuneloop.orchestration.stages.dataset import open_and_check
+from tuneloop.providers.candidate_name import candidate_name
 from tuneloop.schemas.dataset import DatasetManifest, PublicDataset
 from tuneloop.schemas.evaluation import GatePolicy
 from tuneloop.schemas.plan import EvaluationConfig
@@ -104,6 +106,10 @@ class Comparison:
     record: ComparisonRecord
     candidates: list[tuple[RunContext, RunRecord]]
     errors: tuple[TuneloopError, ...] = ()
+
+    def name_of(self, run: RunRecord) -> str:
+        """What one of the candidates is called, unlike the others."""
+        return candidate_name(run, self.record.runs)
 
     @property
     def ctx(self) -> RunContext:
@@ -181,11 +187,12 @@ def show_comparison_plan(store: str, request: ComparisonRequest) -> State[None]:
     lines = [f"# Comparison {plan.name}: {dollars(plan.cents)} of {dollars(plan.budget_cents)}", ""]
     lines += ["| model | what would happen | price |", "|---|---|---|"]
     lines += [f"| {in_markdown(what)} | {in_markdown(todo)} | {price} |" for what, todo, price in plan_table(plan)]
-    create_markdown_artifact(key=f"comparison-{plan.name}", markdown="\n".join(lines) + "\n")
-    return Completed(
-        message=f"Dry run, nothing was written or sent. {len(plan.plans)} candidates would cost "
-        f"{dollars(plan.cents)} of {dollars(plan.budget_cents)}."
+    summary = f"{len(plan.plans)} candidates would cost {dollars(plan.cents)} of {dollars(plan.budget_cents)}."
+    label_run(plan.model, "dry-run")
+    create_markdown_artifact(
+        key=f"comparison-{plan.name}", markdown="\n".join(lines) + "\n", description=in_markdown(summary)
     )
+    return Completed(message=f"Dry run, nothing was written or sent. {summary}")
 
 
 def plan_table(plan: ComparisonPlan) -> list[tuple[str, str, str]]:

@@ -34,7 +34,6 @@ from tuneloop.orchestration.stages.evaluation_costs import edit_inputs
 from tuneloop.orchestration.stages.promotion import finish_cancelled_run
 from tuneloop.orchestration.stages.training import train
 from tuneloop.orchestration.suspend import StillWaiting, side_by_side, wait_for_any
-from tuneloop.providers.registry import trainer_name
 from tuneloop.providers.status_errors import is_refusal
 from tuneloop.schemas.records import Collected, Decision, RunRecord
 from tuneloop.storage.page_link import page_link
@@ -86,7 +85,7 @@ def _all_side_by_side(comparison: Comparison, advance: Callable[[RunContext, Run
             except StillWaiting as wait:
                 waits.append(wait)
             except TuneloopError as error:
-                get_run_logger().warning("%s: %s", trainer_name(run), error)
+                get_run_logger().warning("%s: %s", comparison.name_of(run), error)
                 errors.append(error)
         if not waits and errors:
             raise errors[0]
@@ -119,7 +118,7 @@ def _ask(comparison: Comparison, questions: list[Choice]) -> bool:
     for ctx, run in comparison.candidates:
         if run.key not in asked:
             ctx.ledger.unmark(run)
-    return request_choice(questions)
+    return request_choice(comparison, questions)
 
 
 def _promote(comparison: Comparison, choice: Choice) -> State[Any] | None:
@@ -128,20 +127,20 @@ def _promote(comparison: Comparison, choice: Choice) -> State[Any] | None:
     weights = TrainingLog.of(ctx.ledger, run).last
     if not isinstance(weights, Collected):
         raise LedgerError(
-            f"the weights of {trainer_name(run)} are not collected any more; start the comparison again"
+            f"the weights of {comparison.name_of(run)} are not collected any more; start the comparison again"
         )
     if ctx.registry.promote(run, weights, decision) is None:
         return None
     tasks.model_page(ctx, run.model)
     emit_model_event("promoted", run, decision, ctx.store)
     _show_answer(ctx, decision)
-    return _end(comparison, "promoted", f"Promoted {trainer_name(run)} ({weights.name}): {decision.reason}")
+    return _end(comparison, "promoted", f"Promoted {comparison.name_of(run)} ({weights.name}): {decision.reason}")
 
 
 def _why_nothing(comparison: Comparison) -> str:
     """Say why no candidate is promoted, on the page too where a person has said so."""
     if (other := asked_elsewhere(comparison)) is not None:
-        return f"Not promoted here: run {other.decision.flow_run} asks about {trainer_name(other.run)} now"
+        return f"Not promoted here: run {other.decision.flow_run} asks about {comparison.name_of(other.run)} now"
     if (answer := answered(comparison)) is None:
         return "Not promoted: no candidate can be; the page says why"
     ctx, run, decision = answer

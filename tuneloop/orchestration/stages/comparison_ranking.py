@@ -27,7 +27,6 @@ from tuneloop.orchestration.comparison_request import Comparison
 from tuneloop.orchestration.context import RunContext
 from tuneloop.orchestration.stages.evaluation import render_champion
 from tuneloop.orchestration.stages.evaluation_costs import edit_inputs
-from tuneloop.providers.registry import trainer_name
 from tuneloop.registry.promotions import is_same_training
 from tuneloop.schemas.evaluation import Evaluation
 from tuneloop.schemas.records import AnyTrainingRecord, Promotion, RunRecord, Submitted, Trained
@@ -66,8 +65,10 @@ def rank_candidates(
     ranked = rank(contenders, comparison.record.runs[0].plan.gate)
     report = ComparisonReport(
         record=comparison.record,
-        models=[_compared(rendered[one.index], contenders[one.index], one, champion) for one in ranked],
-        failed=[(trainer_name(each.run), each.reason) for each in ended if isinstance(each, NotRendered)],
+        models=[
+            _compared(comparison, rendered[one.index], contenders[one.index], one, champion) for one in ranked
+        ],
+        failed=[(comparison.name_of(each.run), each.reason) for each in ended if isinstance(each, NotRendered)],
         champion_number=champion.number if champion else None,
         champion=next((each.champion for each in contenders), None),
         at=now(),
@@ -95,13 +96,15 @@ def _scored(each: Rendered, champion_images: Evaluation | None, champion: Promot
     return Contender(*tasks.score(each.ctx, manifest, each.images, champion_images, tuple(filter(None, words))))
 
 
-def _compared(each: Rendered, contender: Contender, ranked: Ranked, champion: Promotion | None) -> ComparedModel:
+def _compared(
+    comparison: Comparison, each: Rendered, contender: Contender, ranked: Ranked, champion: Promotion | None
+) -> ComparedModel:
     ctx, run = each.ctx, each.run
     training = TrainingLog.of(ctx.ledger, run)
     begun = next((record for record in training.history if _is_step(record, run, Submitted)), None)
     done = next((record for record in training.history if _is_step(record, run, Trained)), None)
     return ComparedModel(
-        what=trainer_name(run),
+        what=comparison.name_of(run),
         job=job_name(run.key, run.attempt),
         evaluation=contender.evaluation,
         ranked=ranked,
