@@ -18,6 +18,7 @@ from tuneloop.api import (
     evaluate,
     open_context,
     promote,
+    show_in_form,
     stop,
 )
 
@@ -55,3 +56,8 @@ def adopt_model(
         return promote(ctx, run, weights, decision, f"{job_id} was adopted as {weights.name}")
     except (BudgetExceeded, TrainingFailed) as error:
         return stop(ctx, run, error)
+
+
+show_in_form(
+    adopt_model, "model", "job_id", "trainer", "trigger_word", "dataset", "evaluation", "store", "credentials"
+)

@@ -17,6 +17,7 @@ from tuneloop.api import (
     find_comparison,
     prepare_comparison,
     show_comparison_plan,
+    show_in_form,
 )
 
 _USUAL = EvaluationConfig()
@@ -60,3 +61,10 @@ def compare_trainers(  # noqa: PLR0913, PLR0917 - each one is a field of the fil
     if dry_run:
         return show_comparison_plan(store, request)
     return compare(find_comparison(store) or prepare_comparison(store, request))
+
+
+# The gate is set in a file, which `tuneloop compare` takes.
+show_in_form(
+    compare_trainers,
+    *("name", "model", "dataset", "dry_run", "recipes", "budget", "prompts", "seeds", "aspect_ratio", "store"),
+)

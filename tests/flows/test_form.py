@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import Flow
 from prefect.exceptions import ParameterTypeError
 
+from flows.adopt_model import adopt_model
+from flows.compare_trainers import compare_trainers
 from flows.retrain_model import retrain_model
+from flows.rollback_model import rollback_model
 from tests.datasets.images import JPEG, PNG
 from tests.datasets.scanning import scan
 from tuneloop.datasets.captions import CaptionRule
@@ -187,6 +192,18 @@ def test_form_has_few_fields_and_none_that_may_be_null() -> None:
     for field in (*shape["properties"].values(), *shape["properties"]["recipe"]["properties"].values()):
         assert field["title"]
         assert field["description"]
+
+
+@pytest.mark.parametrize("shown", [adopt_model, compare_trainers, rollback_model])
+def test_field_that_may_be_left_empty_is_a_plain_one_in_every_form(shown: Flow[..., Any]) -> None:
+    """A tab for null would say nothing, and be there in each item of a list."""
+    assert '"null"' not in json.dumps(shown.parameters.model_dump())
+
+
+def test_comparisons_form_shows_what_a_file_has_but_for_the_gate() -> None:
+    shown = [*compare_trainers.parameters.properties]
+    assert shown[:4] == ["name", "model", "dataset", "dry_run"]
+    assert {*inspect.signature(compare_trainers.fn).parameters} - {*shown} == {"gate"}
 
 
 @pytest.mark.parametrize("shown", [EvaluationConfig, GatePolicy, ScoreWeights, Fallback, Candidate])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect.blocks.core import Block
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from tuneloop.errors import ConfigurationError
 from tuneloop.http.addresses import check_api_address, check_host_name, check_key, check_webhook_address
 from tuneloop.http.retries import RUN_POLICY, RequestPolicy
+from tuneloop.orchestration.plain_fields import make_plain
 from tuneloop.providers import registry as _registry  # noqa: F401 - keys of every provider are redacted from here on
 from tuneloop.providers.base import Provider
 from tuneloop.schemas.spending import SpendingLimits
@@ -34,7 +35,7 @@ class SpendingGuard(BaseModel):
         default=20,
         ge=0,
         description="Trainings that may be submitted in one day (UTC). Beyond it a training is put on hold for "
-        "approval. Empty: no limit.",
+        "approval. Left empty: 20. None: no limit.",
     )
     dollars_per_30_days: float | None = Field(
         default=None,
@@ -62,8 +63,8 @@ class SpendingGuard(BaseModel):
         default=100,
         ge=0,
         description="Images that may be rendered to evaluate one model: those of the evaluation plan, and those "
-        "of the champion that are not rendered yet. A larger plan is rejected before anything is paid. Empty: "
-        "no limit.",
+        "of the champion that are not rendered yet. A larger plan is rejected before anything is paid. Left "
+        "empty: 100. None: no limit.",
     )
 
     @property
@@ -108,6 +109,18 @@ class ProviderCredentials(Block):
         description="Last part of the address that the provider calls; it must be impossible to guess. Left "
         "empty, `tuneloop webhooks --print-urls` makes one.",
     )
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The schema of the block's form.
+
+        Two limits keep their tab for null, which is no limit: what is empty the form leaves out, and that means
+        the default.
+        """
+        schema = super().model_json_schema(*args, **kwargs)
+        for shown in (schema, *schema.get("definitions", {}).values()):
+            make_plain(shown["properties"])
+        return schema
 
     @field_validator("webhook_path")
     @classmethod

@@ -11,6 +11,7 @@ from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
 
 from tuneloop.orchestration.deployment_files import flow_of
+from tuneloop.orchestration.plain_fields import make_plain
 from tuneloop.providers.registry import TRAINERS
 from tuneloop.schemas.recipe_form import OTHERS, to_form
 
@@ -21,7 +22,9 @@ def show_in_form(flow: Flow[..., Any], *names: str) -> None:
     A field that may be left empty is shown as one field: Prefect shows a tab for null, which says nothing.
     """
     schema = flow.parameters
-    shown = {name: _without_null(schema.properties[name]) for name in names}
+    shown = {name: schema.properties[name] for name in names}
+    for properties in (shown, *(each.get("properties", {}) for each in schema.definitions.values())):
+        make_plain(properties)
     for position, field in enumerate(shown.values()):
         field["position"] = position
     schema.properties = shown
@@ -41,10 +44,3 @@ def fill_form(client: SyncPrefectClient, found: DeploymentResponse) -> None:
     if is_ours and isinstance(recipe := parameters.get("recipe"), dict):
         parameters["recipe"] = to_form(recipe, TRAINERS)
     client.update_deployment(found.id, DeploymentUpdate(parameters=parameters, parameter_openapi_schema=form))
-
-
-def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
-    if len(kinds) != 1:
-        return field
-    return {**{name: item for name, item in field.items() if name not in {"anyOf", "default"}}, **kinds[0]}

@@ -54,7 +54,7 @@ class RecipeFormSchema:
             "title": "Trainer",
             "type": "string",
             "enum": self._trainers,
-            "description": "Which trainer, of the provider that the deployment's credentials are for.",
+            "description": "Which trainer, of the provider that the credentials are for.",
         }
         others = {
             "title": "Other parameters",
