@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from tuneloop.datasets.store import image_name, manifest_name
+from tuneloop.datasets.store import image_name
 from tuneloop.evaluation.metrics.copy_detection import COPY_THRESHOLD
 from tuneloop.evaluation.reports.answer import MARKERS
 from tuneloop.evaluation.reports.images import embed
@@ -72,7 +72,6 @@ def write_page(store: Store, report: DecisionReport) -> str:
         images=embed(store, [cell.name for pair in pairs for cell in pair.cells if cell.name]),
         scores=ScoreTable(report.result.differences, report.run.plan.gate),
         findings=list(_findings(report)),
-        manifest_name=manifest_name(report.manifest.digest),
         rendered=_rendered,
         image_price=_image_price(report.cents_per_image),
         missing_prices=missing_prices(report.run.credentials, report.cents, report.cents_per_image),
