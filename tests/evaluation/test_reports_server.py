@@ -16,6 +16,7 @@ from tuneloop.evaluation.reports.serving import reports_app
 from tuneloop.storage.local import LocalDirectory
 
 PAGE = "models/robot/reports/a-vs0001.html"
+COMPARISON = "pages/comparisons/trainers/latest.html"
 TRAINING_IMAGE = f"images/{'a' * 64}"
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -28,6 +29,8 @@ def store(tmp_path: Path) -> LocalDirectory:
     for name, data in {
         PAGE: b"<h1>robot</h1>",
         "models/robot/pages/0001.html": b"<h1>champions</h1>",
+        COMPARISON: b"<h1>trainers</h1>",
+        "pages/comparisons/trainers/a-vs0000.html": b"<h1>trainers</h1>",
         "models/robot/promotions/0001.json": b"{}",
         "models/robot/reports/a-vs0001.md": b"# robot",
         "trainings/k/0001.json": b"{}",
@@ -90,11 +93,13 @@ def test_pages_and_the_images_that_they_link_to_are_shown_as_what_they_are(serve
     }
 
 
-def test_first_page_links_to_every_report_and_to_the_champions_and_not_to_strays(server: tuple[str, int]) -> None:
+def test_first_page_links_to_reports_champions_and_comparisons_and_not_to_strays(server: tuple[str, int]) -> None:
     status, page = _get(server, "/")
     assert status == 200
     assert f'href="{PAGE}"' in page
     assert 'href="models/robot/pages/0001.html"' in page
+    assert f'<a href="{COMPARISON}">trainers</a>' in page
+    assert _get(server, f"/{COMPARISON}")[0] == 200
     assert "notes" not in page
     assert "Robot_v2" not in page
 

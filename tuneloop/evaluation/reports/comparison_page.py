@@ -10,6 +10,7 @@ from tuneloop.datasets.store import image_name
 from tuneloop.evaluation.ranking import Ranked
 from tuneloop.evaluation.reports.answer import MARKERS
 from tuneloop.evaluation.reports.images import embed
+from tuneloop.evaluation.reports.listing import COMPARISON_PAGES
 from tuneloop.evaluation.reports.report import observations
 from tuneloop.evaluation.reports.scores import ScoreTable
 from tuneloop.evaluation.reports.template import LATEST, fill_page, fill_template
@@ -136,7 +137,7 @@ def latest_comparison_page_name(record: ComparisonRecord) -> str:
 
 
 def _folder(record: ComparisonRecord) -> str:
-    return f"pages/comparisons/{record.name}/"
+    return f"{COMPARISON_PAGES}{record.name}/"
 
 
 def write_comparison_page(store: Store, report: ComparisonReport) -> str:

@@ -10,6 +10,8 @@ from tuneloop.evaluation.reports.template import LATEST
 from tuneloop.schemas.training import is_slug
 from tuneloop.storage.base import Store
 
+COMPARISON_PAGES = "pages/comparisons/"
+"""Where the pages of comparisons lie within the store, each name's in a folder of its own."""
 _PARENTS = 3
 """Of a page: `models/<model>/<kind>/`."""
 
@@ -33,6 +35,12 @@ def list_pages(store: Store, model: str | None = None) -> list[ModelPages]:
         if name.endswith(".html") and len(parts) > _PARENTS and is_slug(parts[1]):
             found[parts[1]][parts[2]].append((name, written))
     return [_pages(each, kinds) for each, kinds in sorted(found.items())]
+
+
+def list_comparisons(store: Store) -> list[tuple[str, str]]:
+    """Every comparison by its name, with the name of its newest page within the store."""
+    found = (name.split("/") for name in store.names(COMPARISON_PAGES) if name.endswith(f"/{LATEST}"))
+    return [(parts[-2], "/".join(parts)) for parts in found if is_slug(parts[-2])]
 
 
 def _pages(model: str, kinds: dict[str, list[tuple[str, datetime]]]) -> ModelPages:

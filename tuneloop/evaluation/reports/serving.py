@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tuneloop.evaluation.reports.listing import list_pages
+from tuneloop.evaluation.reports.listing import list_comparisons, list_pages
 from tuneloop.evaluation.reports.models_page import MODELS_PAGE
 from tuneloop.evaluation.reports.template import fill_page
 from tuneloop.storage.base import Store, is_name
@@ -61,8 +61,14 @@ def reports_app(store: Store, folder: Path, hosts: list[str]) -> Starlette:
 
     def index(_: Request) -> Response:
         all_models = MODELS_PAGE if store.exists(MODELS_PAGE) else None
-        models = list_pages(store)
-        page = fill_page("index.html", store, store_uri=store.uri, models=models, all_models=all_models)
+        page = fill_page(
+            "index.html",
+            store,
+            store_uri=store.uri,
+            models=list_pages(store),
+            comparisons=list_comparisons(store),
+            all_models=all_models,
+        )
         return HTMLResponse(page, headers=_HEADERS)
 
     return Starlette(
