@@ -32,7 +32,12 @@ _FLAGS = (
     "--no-proxy-server",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-_ECHOES = ("Failed to load resource", "Unknown error while creating flow run")
+_ECHOES = (
+    "Failed to load resource",
+    "Unknown error while creating flow run",
+    "Unknown error while creating block",
+    "Unknown error while updating block",
+)
 """Console errors that only repeat an answer of the server; the answer itself is judged."""
 _TIMELINE = "/flow-run-graph-"
 _BUSY = 503
@@ -203,7 +208,9 @@ class BlockForm:
 
     def save(self) -> Page:
         """Send the form. Returns the page of the saved block."""
-        self.page.get_by_role("button", name="Save", exact=True).click()
+        button = self.page.get_by_role("button", name="Save", exact=True)
+        answer = _press(self.page, button, "/block_documents/[0-9a-f-]*")
+        assert answer.status in {201, 204}, answer.text()
         expect(self.page.get_by_text("Paste this snippet")).to_be_visible()
         return self.page
 
@@ -211,11 +218,13 @@ class BlockForm:
 def _press(page: Page, button: Locator, route: str) -> Response:
     """Press a button, again where the server's SQLite was busy: the UI leaves that to its user.
 
+    `route` is a regular expression of the end of the address that the UI then sends something to.
+
     Returns:
         What the server answered.
     """
     for _ in range(_PRESSES):
-        with page.expect_response(lambda answer: answer.url.endswith(route)) as sent:
+        with page.expect_response(lambda answer: bool(re.search(f"{route}$", answer.url))) as sent:
             button.click()
         if sent.value.status != _BUSY:
             break
