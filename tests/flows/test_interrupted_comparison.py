@@ -16,7 +16,7 @@ from flows.compare_trainers import compare_trainers
 from flows.continue_training import continue_training
 from tests.contract.conftest import RECIPES
 from tests.flows.bill import Bill
-from tests.flows.runs import LOOK, here, run_of
+from tests.flows.runs import LOOK, here, run_of, tags_of
 from tests.flows.test_comparison import BFL_LIST
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
@@ -76,6 +76,9 @@ def test_price_that_has_risen_since_is_not_paid_beyond_the_budget_and_what_is_tr
     first = compared({**comparison, "budget": 8.22})
     assert first.name == "Failed"
     bfl.clear_faults()
+    account = BflCredentials(api_key=bfl.api_key, base_url=bfl.url, spending=SpendingGuard(trainings_per_day=0))
+    account.save("elsewhere", overwrite=True)
+    assert "on hold" in (continued(first, stack).message or "")
     at_prices(
         BflCredentials(api_key=bfl.api_key, base_url=bfl.url),
         "elsewhere",
@@ -86,6 +89,9 @@ def test_price_that_has_risen_since_is_not_paid_beyond_the_budget_and_what_is_tr
     assert state.name == "Completed", state.message
     assert (len(bill.trainings), bill.images, paid_elsewhere.orders) == (1, 2, [])
     assert "$8.22 is its budget, $4.10 of which are spent" in page_of(ledger, comparison)
+    record = ledger.comparison(str(run_of(first)))
+    assert record is not None
+    assert not any(ledger.is_marked(run) for run in record.runs), "nobody continues it"
 
 
 def test_images_of_a_new_champion_are_not_paid_beyond_the_budget(
@@ -98,7 +104,7 @@ def test_images_of_a_new_champion_are_not_paid_beyond_the_budget(
 ) -> None:
     paid_elsewhere = Bill(bfl)
     first = compared({**comparison, "budget": 8.22})
-    assert first.name == "Completed"
+    assert (first.name, tags_of(run_of(first))) == ("Completed", {"needs-review"})
     other = {**comparison["recipes"][0]["recipe"], "trainer": "qwen-lora"}
     assert here({**wish, "recipe": other, "credentials": "segmind-credentials/priced"}).name == "Completed"
     images = bill.images + paid_elsewhere.images
@@ -148,12 +154,31 @@ def test_weights_are_collected_although_another_candidates_account_is_gone(
     assert record is not None
     assert [ledger.history(run.key)[-1].state for run in record.runs] == ["submitted", "collected"]
     emulator.clear_faults()
+    emulator.progress(Progress.after_polls(2))
     BflCredentials.delete("elsewhere")
+    priced = SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url)
+    at_prices(priced, "priced", dollars_per_training=4, dollars_per_image=30)
     state = continued(first, stack)
     assert state.name == "Failed"
     assert "bfl-credentials/elsewhere" in (state.message or "")
     assert ledger.history(record.runs[0].key)[-1].state == "collected"
-    assert len(bill.trainings) == 1
+    # By now its images do not fit into the budget any more.
+    assert (len(bill.trainings), bill.images) == (1, 0)
+
+
+def test_comparison_that_a_person_has_cancelled_pays_for_nothing_more(
+    stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, bfl: EmulatorControl
+) -> None:
+    bfl.inject(Fault("refuse", BFL_LIST, status=401, times=9))
+    first = compared(comparison)
+    bfl.clear_faults()
+    paid_elsewhere, images = Bill(bfl), bill.images
+    state = continue_training(str(run_of(first)), stack.store_slug, cancelled=True, return_state=True)
+    assert state.name == "Completed", state.message
+    record = ledger.comparison(str(run_of(first)))
+    assert record is not None
+    assert [ledger.history(run.key)[-1].state for run in record.runs] == ["collected", "abandoned"]
+    assert (len(bill.trainings), bill.images, paid_elsewhere.orders) == (1, images, [])
 
 
 def test_comparison_whose_question_was_taken_over_by_a_later_one_says_so(

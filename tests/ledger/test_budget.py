@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.ledger.bent import BentProvider
 from tests.ledger.test_submission import old_claim, trainings
 from tuneloop.clock import now
 from tuneloop.datasets.archive import DatasetArchive
 from tuneloop.emulator import EmulatorControl, Fault
 from tuneloop.errors import (
+    AmbiguousSubmit,
     BudgetExceeded,
     ConfigurationError,
     CorruptRecord,
@@ -182,6 +184,19 @@ def test_submit_over_the_limit_is_held_and_sends_nothing_until_a_person_approves
     assert trainings(emulator) == 1
     claims = [record for record in ledger.history(run.key) if isinstance(record, Claimed)]
     assert [claim.approval for claim in claims] == [None, "agreed with finance"]
+
+
+def test_approved_submit_is_looked_after_before_it_is_sent_though_others_have_given_its_hold_up(
+    ledger: Ledger, bent: BentProvider, order: SubmitRequest, emulator: EmulatorControl
+) -> None:
+    order = replace(order, limits=SpendingLimits(trainings_per_day=0))
+    with pytest.raises(TrainingOnHold):
+        submit_training(bent, TrainingLog.of(ledger, order.run), order)
+    ledger.unmark(order.run)
+    emulator.inject(Fault("cut_before_effect", "/finetune/request/submit", "POST"))
+    with pytest.raises(AmbiguousSubmit):
+        submit_training(bent, TrainingLog.of(ledger, order.run), replace(order, approval="agreed with finance"))
+    assert ledger.is_marked(order.run)
 
 
 def test_refused_submit_gives_its_place_back(

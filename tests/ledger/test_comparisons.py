@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from tests.ledger.test_submission import old_claim
 from tests.registry.conftest import run_of
 from tests.registry.test_review import READY, asked
 from tuneloop.clock import now
 from tuneloop.errors import LedgerError
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.ledger.training import TrainingLog
 from tuneloop.registry.review import pending_reviews, review_model
-from tuneloop.schemas.records import ComparisonRecord, RunRecord
+from tuneloop.schemas.records import ComparisonRecord, HeldKind, RunRecord
 from tuneloop.schemas.training import job_name
 from tuneloop.sensor.transitions import pending_run, work_of
 
@@ -57,6 +61,31 @@ def test_candidates_of_one_run_are_one_work_and_those_of_another_are_not(compare
     assert work_of(one) == work_of(two)
     assert work_of(one.model_copy(update={"flow_run": "d"})) != work_of(one)
     assert work_of(one.model_copy(update={"comparison": None})) != work_of(one)
+
+
+def test_candidate_on_hold_that_its_comparison_gives_up_is_left_to_whoever_comes_next(
+    ledger: Ledger, compared: tuple[RunRecord, ...]
+) -> None:
+    held, uncertain = compared
+    beside = held.model_copy(update={"flow_run": "22222222-2222-2222-2222-222222222222", "comparison": None})
+
+    def asking_run() -> str | None:
+        pending = pending_run(ledger, beside, None)
+        assert pending is not None
+        assert pending.awaits_review
+        return pending.asking_run
+
+    kinds: tuple[HeldKind, ...] = ("budget", "uncertain")
+    for run, kind in zip(compared, kinds, strict=True):
+        ledger.append(run.key, None, old_claim(run, timedelta(0)))
+        TrainingLog.of(ledger, run).hold(kind, "a person is asked")
+        ledger.mark(run)
+    assert asking_run() == FLOW_RUN
+    for run in compared:
+        ledger.unmark(run)
+    assert asking_run() is None
+    assert not ledger.is_marked(held)
+    assert ledger.is_marked(uncertain), "it may be paid"
 
 
 def test_each_candidate_is_reviewed_by_its_job(ledger: Ledger, compared: tuple[RunRecord, ...]) -> None:

@@ -20,6 +20,7 @@ from tuneloop.schemas.records import (
     CancelRequest,
     ComparisonRecord,
     Decision,
+    Held,
     Promotion,
     RunRecord,
     Submitted,
@@ -177,14 +178,14 @@ class Ledger(RecordStore):
         return {name.removeprefix(prefix) for name in self.store.names(prefix)}
 
     def unmark(self, run: RunRecord) -> None:
-        """Delete a run's marker. Only after its end has been read.
+        """Delete a run's marker. Only after its end has been read, or a hold that the run leaves to others.
 
         Where the training has come to life since then, it is marked again. Whoever brings one to life marks it
         after that, so one of the two sees the other.
         """
         self.store.delete_marker(marker_name(run))
         own = [record for record in self.history(run.key) if record.attempt == run.attempt]
-        if own and own[-1].state not in ENDS:
+        if own and own[-1].state not in ENDS and not _is_unsent(own[-1]):
             self.mark(run)
 
     def decision_folder(self, run: RunRecord) -> str:
@@ -262,6 +263,11 @@ class Ledger(RecordStore):
         """
         name = f"models/{promotion.model}/promotions/{promotion.number:04d}.json"
         return self.create_record(name, promotion)
+
+
+def _is_unsent(record: AnyTrainingRecord) -> bool:
+    """Return True if a record is a hold before anything was sent: nothing comes of it unless somebody approves."""
+    return isinstance(record, Held) and record.kind in {"budget", "attempts"}
 
 
 def _check_step(after: AnyTrainingRecord | None, record: AnyTrainingRecord) -> None:

@@ -107,6 +107,8 @@ def submit_training(provider: Provider, training: TrainingLog, request: SubmitRe
     deadline = Deadline(provider.margins.claim_s)
     claim = _claim(spending, training, request, deadline, provider)
     training.append(claim)
+    if isinstance(training.last, Held):
+        ledger.mark(request.run)  # whoever has given that up meanwhile has taken the marker away
     claimed = _claimed(training, claim)
     _hold_if_unreadable(training, claimed, shown)
     _reserve_or_hold(budget, claimed, claim, request, cents)

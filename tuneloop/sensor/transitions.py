@@ -111,12 +111,20 @@ def pending_run(ledger: Ledger, run: RunRecord, job: JobStatus | None) -> Pendin
     if _waits_for_the_provider(ledger, last, job):
         return replace(pending, submitting=True, early=True) if isinstance(last, Claimed) else None
     if isinstance(last, Held):
-        return replace(pending, awaits_review=True, asking_run=training.claim.flow_run if training.claim else None)
+        return replace(pending, awaits_review=True, asking_run=_asking_run(ledger, run, training))
     question = registry.pending_review(run) if isinstance(last, Collected) else None
     if question is None:
         return pending
     # Whoever else waits may be resumed and see.
     return replace(pending, awaits_review=registry.owns_review(run, question), asking_run=question.flow_run)
+
+
+def _asking_run(ledger: Ledger, run: RunRecord, training: TrainingLog) -> str | None:
+    """The run that asks about a training on hold: the one that has claimed it, unless it leaves that to others."""
+    asking = training.claim.flow_run if training.claim else None
+    if asking in {None, run.flow_run} or ledger.is_marked(run.model_copy(update={"flow_run": asking})):
+        return asking
+    return None
 
 
 def _waits_for_the_provider(ledger: Ledger, last: AnyTrainingRecord | None, job: JobStatus | None) -> bool:
