@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.providers.test_fal import changed
 from tests.wire.exchanges import exchange
 from tests.wire.replay import replaying
 from tuneloop.errors import (
@@ -46,10 +47,10 @@ def test_address_on_another_host_is_not_followed() -> None:
 
 
 def test_completed_request_with_an_error_has_failed() -> None:
-    with replaying(exchange("fal", "the status of a training that failed")) as replay:
+    with replaying(changed("the status of a training that failed", error=f"Runner disconnected: {KEY}")) as replay:
         status = FalProvider(KEY, base_url=replay.url).get_job(handle(replay.url + "/x/requests/r1/status"))
     assert (status.phase, status.provider_status) == ("failed", "COMPLETED (runner_disconnected)")
-    assert status.error_message == "Runner disconnected"
+    assert status.error_message == "Runner disconnected: …"
     assert status.name == NAME
 
 
@@ -74,6 +75,13 @@ def test_status_means(status: int, body: Any, kind: type[Exception]) -> None:
     error = map_error(Response("fal", status, {"x-fal-request-id": "r7"}, json.dumps(body).encode(), (KEY,)))
     assert type(error) is kind
     assert error.request_id == "r7"
+
+
+@pytest.mark.parametrize(
+    "body", ["no JSON, but {}", '{{"detail": "{}"}}', '{{"detail": [{{"loc": ["body"], "msg": "{}"}}]}}']
+)
+def test_key_that_a_refusal_echoes_is_not_shown(body: str) -> None:
+    assert KEY not in str(map_error(Response("fal", 400, {}, body.format(KEY).encode(), (KEY,))))
 
 
 def test_rejected_field_is_named_and_what_was_sent_is_not_shown() -> None:
