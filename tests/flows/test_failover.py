@@ -24,13 +24,15 @@ from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress, running_emulator
 from tuneloop.ledger.ledger import Ledger
 
+FAL_LIST = "/v1/models/requests"
+
 
 @pytest.fixture
 def retired(tmp_path: Path, stack: Stack) -> Iterator[EmulatorControl]:
     """A provider that offers its first trainer no more, with a credentials block `fal-credentials/retired`."""
     del stack
     with running_emulator("fal", tmp_path / "fal", progress=Progress.at_once()) as control:
-        control.switch(retired=["fal-ai/flux-lora-fast-training"])
+        control.switch(retired=["fal-ai/flux-lora-fast-training", "fal-ai/turbo-flux-trainer"])
         FalCredentials(api_key=control.api_key, base_url=control.url).save("retired", overwrite=True)
         yield control
 
@@ -104,6 +106,21 @@ def test_refused_submit_is_waited_for_before_the_second_trainer_is_paid(
     wait_for(second, "Completed")
     assert len(bill.trainings) == 1
     assert not ledger.is_marked(work)
+
+
+def test_second_trainer_needs_a_list_that_shows_no_job_and_has_no_second_one_itself(
+    careful: dict[str, Any], retired: EmulatorControl
+) -> None:
+    model, turbo = careful["model"], {"trainer": "fal-turbo-flux-lora", **RECIPES["fal-turbo-flux-lora"]}
+    careful = {**careful, "fallback": {"recipe": turbo, "credentials": "fal-credentials/retired"}}
+    retired.inject(Fault("refuse", FAL_LIST, status=401, times=9))
+    wait_for(start(careful), "Failed")
+    assert len(runs_of(model)) == 1
+    retired.clear_faults()
+    wait_for(start(careful), "Completed")
+    (second, *_) = runs_of(model)
+    assert "takes no new trainings" in (wait_for(second, "Failed").message or "")
+    assert len(runs_of(model)) == 3
 
 
 def test_run_without_a_deployment_ends_with_the_error_of_its_trainer(
