@@ -16,7 +16,7 @@ import pytest
 from tests.waiting import LIMIT_S, wait_until
 from tuneloop.demo.samples import copy_samples
 from tuneloop.emulator import EmulatorControl, Progress, running_emulator
-from tuneloop.project.home import HOME, own_server
+from tuneloop.project.home import HOME, own_reports, own_server
 
 README = Path(__file__).parent.parent.parent / "README.md"
 ADDED_STEP = "    print(f'{model}: a step of my own')\n"
@@ -112,6 +112,8 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
         again = me.tuneloop("run", "robots")
         assert "nothing" in again.lower()
         assert "robots" in me.tuneloop("models")
+        served = own_reports(me.project)
+        assert f" UTC: {served}/models/robots/reports/" in me.tuneloop("reports")
     assert [entry.kind for entry in emulator.billing()].count("training") == 1
     assert own_server(me.project) is None
     assert emulator.api_key not in (tmp_path / "up.log").read_text()

@@ -155,7 +155,7 @@ def test_reports_are_listed_newest_first_with_where_each_one_opens(
         assert (served.returncode, "needs no server" in served.stderr) == (2, True)
     else:
         assert listed[0]["link"] == store.uri_of(names[2])
-        assert "for a link, run `tuneloop reports --serve`" in said
+        assert "For links that a browser opens, add --serve." in said
 
 
 @pytest.mark.parametrize("unused", ["robot", "--json"])

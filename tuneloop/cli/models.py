@@ -13,7 +13,7 @@ from tuneloop.cli.options import BY_ADDRESS, Json, Model, Reason, Store, StoreOr
 from tuneloop.cli.panels import DECIDE, INSPECT, USE
 from tuneloop.cli.terminal import console_for, print_json, tell
 from tuneloop.errors import ConfigurationError
-from tuneloop.orchestration.server_address import is_address, use_server
+from tuneloop.orchestration.server_address import is_address, link_to_own_reports, use_server
 from tuneloop.settings import REPORTS_PORT
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ def _ledger(store: str | None, *, emits: bool = False, instead: str = "") -> Led
     store = named_store(store)
     if is_address(store):
         raise ConfigurationError(
-            f"{store}: this command needs the store's block; models, reports, pull and status take an address"
+            f"{store}: this command needs the store's block; metrics, models, pull, reports and status take one"
         )
     use_server(emits=emits, instead=instead)
+    if store == named_store(None):
+        link_to_own_reports()
     from tuneloop.ledger.ledger import Ledger
     from tuneloop.orchestration.blocks import open_store
 

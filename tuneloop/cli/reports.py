@@ -35,14 +35,16 @@ def show_reports(store: Store, model: str | None, *, as_json: bool) -> None:
             lines.append(f"{pages.model}, champions: {champions[pages.model]}")
         for name, written in pages.reports:
             link = page_link(store, name)
-            note = f"Each link: {link.note}." if link.note else ""
+            note = link.note
             lines.append(f"{pages.model}, {written:%Y-%m-%d %H:%M} UTC: {link.address}")
             reports.append(
                 {"model": pages.model, "written": written.isoformat(), "report": name, "link": link.address}
             )
     lines = lines or [f"There are no reports in {store.uri}."]
     document = {"store": store.uri, "models_page": models_page, "champions": champions, "reports": reports}
-    tell(document, *lines, *filter(None, [note]), as_json=as_json)
+    if note:
+        lines.append(f"Each link: {note}." if store.distant else "For links that a browser opens, add --serve.")
+    tell(document, *lines, as_json=as_json)
 
 
 def serve_reports(store: Store, host: str, port: int) -> None:

@@ -24,7 +24,7 @@ from tuneloop.local_server.programs import (
 from tuneloop.orchestration.blocks import open_store
 from tuneloop.orchestration.deploy import deploy_all, prepare_server
 from tuneloop.orchestration.project_blocks import save_account_block, save_store_block
-from tuneloop.project.home import forget_account, home_of, kept_account, locked, write_server
+from tuneloop.project.home import forget_account, home_of, kept_account, locked, write_reports, write_server
 from tuneloop.settings import REPORTS_PORT, Settings
 
 _USUAL_PORT = 4200
@@ -50,6 +50,7 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
     with ExitStack() as ends:
         ends.enter_context(locked(project))
         write_server(project, None)
+        write_reports(project, None)
         server_url = None if named_server else f"http://127.0.0.1:{free_port(_USUAL_PORT)}"
         environment = {**os.environ, **own_temporary_folder(home)}
         if server_url is not None:
@@ -75,7 +76,8 @@ def running_project(project: Path, named_server: str | None, report: Report) -> 
         for line in deploy_all(project):
             report(line)
         if reports_url is not None:
-            report(serve_reports(processes, reports_url))
+            ends.callback(write_reports, project, None)
+            report(serve_reports(processes, reports_url, project))
         yield processes
 
 
@@ -86,7 +88,7 @@ def _reports_url(project: Path) -> str | None:
     return f"http://127.0.0.1:{free_port(REPORTS_PORT)}" if ours else None
 
 
-def serve_reports(processes: Processes, url: str) -> str:
+def serve_reports(processes: Processes, url: str, project: Path) -> str:
     """Start the server of the reports, if it can be had: the rest runs without it. Returns what was done."""
     try:
         start_reports(processes, open_store(Settings().store).uri, url)
@@ -96,6 +98,7 @@ def serve_reports(processes: Processes, url: str) -> str:
         processes.end(REPORTS)
         why, _, _ = str(error).partition(":\n")  # without the end of its log
         return f"The reports are not served: {why}"
+    write_reports(project, url)
     return f"Reports {url}"
 
 

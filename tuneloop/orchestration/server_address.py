@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tuneloop.errors import ConfigurationError
-from tuneloop.project.home import own_server
+from tuneloop.project.home import own_reports, own_server
 
 _NAME = "PREFECT_API_URL"
+_REPORTS = "TUNELOOP_REPORTS_URL"
 _LONGEST_SENDING_S = 15
 
 
@@ -37,6 +38,12 @@ def use_server(*, emits: bool = False, instead: str = "") -> str:
     if not emits:
         send_no_events()
     return named_by
+
+
+def link_to_own_reports() -> None:
+    """Link to pages of the project's store where `tuneloop up` serves them, as its runs do."""
+    if (served := own_reports(Path())) is not None:
+        os.environ.setdefault(_REPORTS, served)
 
 
 def send_no_events() -> None:

@@ -15,6 +15,7 @@ from tuneloop.errors import ConfigurationError
 
 HOME = ".tuneloop"
 _SERVER = f"{HOME}/server"
+_REPORTS = f"{HOME}/reports"
 _KEY = f"{HOME}/key.json"
 _LOCK = "up.lock"
 
@@ -98,17 +99,35 @@ def forget_account(project: Path) -> None:
 
 def write_server(project: Path, api_url: str | None) -> None:
     """Write down the API address of the project's own server while it runs; None deletes it."""
-    if api_url is None:
-        (project / _SERVER).unlink(missing_ok=True)
-    else:
-        (project / _SERVER).write_text(api_url, encoding="utf-8")
+    _write(project / _SERVER, api_url)
+
+
+def write_reports(project: Path, url: str | None) -> None:
+    """Write down the address of the project's own server of reports while it runs; None deletes it."""
+    _write(project / _REPORTS, url)
 
 
 def own_server(project: Path) -> str | None:
     """API address of the project's own server, None where `tuneloop up` does not run."""
+    return _read(project, _SERVER)
+
+
+def own_reports(project: Path) -> str | None:
+    """Address of the project's own server of reports, None where there is none."""
+    return _read(project, _REPORTS)
+
+
+def _write(file: Path, address: str | None) -> None:
+    if address is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_text(address, encoding="utf-8")
+
+
+def _read(project: Path, name: str) -> str | None:
     if not _is_up(project):
         return None
     try:
-        return (project / _SERVER).read_text(encoding="utf-8")
+        return (project / name).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
