@@ -52,12 +52,20 @@ def prepare_server() -> None:
     """Register the block types and make the work pool."""
     kinds: list[type[Block]] = [*credentials_types().values(), *_STORE_TYPES]
     for block_type in kinds:
-        block_type.register_type_and_schema()
+        register(block_type)
     with get_client(sync_client=True) as client:
         try:
             client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
         except ObjectAlreadyExists:
             return
+
+
+def register(block_type: type[Block]) -> None:
+    """Register a block type, also where a server that is just starting registers it at the same moment."""
+    try:
+        block_type.register_type_and_schema()
+    except ObjectAlreadyExists:
+        block_type.register_type_and_schema()
 
 
 def deploy_all(project: Path = Path(), *, keep: bool = False) -> list[str]:
