@@ -1,13 +1,13 @@
 # Every program of Tuneloop in one image: the Prefect server and its services, a worker, the receiver, the command.
-# docs/keeping-it-running.md says how it is used, and what of it was not run.
+# docs/keeping-it-running.md explains how to use it, and what has not been tested.
 #
-# The base is named by its tag, because its digest can only be asked of a registry. Pin it for a build of your own:
+# The base is named by its tag, because its digest must be looked up in a registry. To pin it in your build:
 #   docker build --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:… .
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
-# Without pip, so that the image cannot install anything; and nothing is compiled: all wheels, as locked.
+# Without pip, so that nothing can be installed in the image. Nothing is compiled: only wheels, as locked.
 RUN python -m venv --without-pip /opt/tuneloop
 COPY constraints.txt constraints-kubernetes.txt ./
 RUN python -m pip --python /opt/tuneloop/bin/python install --no-cache-dir --disable-pip-version-check \
@@ -24,7 +24,7 @@ ENV PATH=/opt/tuneloop/bin:/usr/local/bin:/usr/bin:/bin \
     PREFECT_HOME=/home/tuneloop/prefect \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
-# Where the project is mounted, or copied to by an image of its own.
+# The project is mounted here, or copied here by an image of its own.
 WORKDIR /project
 USER 10001:10001
 ENTRYPOINT []
