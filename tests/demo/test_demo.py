@@ -119,5 +119,5 @@ def test_demo_leaves_a_folder_alone_that_is_not_its_own(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "is no folder of a demo" in done.stderr
+    assert "is not a demo's folder" in done.stderr
     assert (tmp_path / "thesis.txt").exists()

@@ -134,4 +134,4 @@ def test_image_that_is_gone_by_now_is_told(folder: Path) -> None:
     (folder / "a.png").write_bytes(distinct(1))
     scanned = scan(folder, RULE)
     (folder / "a.png").unlink()
-    assert "(a.png: not there any more)" in page_of(scanned)
+    assert "(a.png: no longer there)" in page_of(scanned)

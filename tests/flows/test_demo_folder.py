@@ -20,13 +20,13 @@ def test_folder_in_use_by_another_demo_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("being written")
     with pytest.raises(ConfigurationError) as refused:
         fresh_folder(tmp_path)
-    assert f"another demo (process {another}) uses {tmp_path}; end it or name another" in str(refused.value)
+    assert f"another demo (process {another}) uses {tmp_path}; stop it or name another" in str(refused.value)
     assert (tmp_path / "weights").exists()
 
 
 def test_folder_that_is_no_demo_s_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(ConfigurationError, match="is no folder of a demo; name an empty one with --folder"):
+    with pytest.raises(ConfigurationError, match="is not a demo's folder; name an empty one with --folder"):
         fresh_folder(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 

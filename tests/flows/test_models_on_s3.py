@@ -193,7 +193,7 @@ def test_model_at_bfl_renders_one_image_that_is_billed_once_whatever_becomes_of_
     assert bill.images == 1
 
     code, _, said = at_bfl.generate(tmp_path)
-    assert (code, "is there already; name another file with --output" in said, bill.images) == (2, True, 1)
+    assert (code, "exists already; name another file with --output" in said, bill.images) == (2, True, 1)
 
     bfl.inject(Fault("cut_after_effect", "/v1/flux-pro-finetuned", "POST"))
     code, _, said = at_bfl.generate(tmp_path, "--seed", "6")

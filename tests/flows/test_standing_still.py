@@ -207,7 +207,7 @@ def test_run_whose_job_the_sensor_has_given_up_is_woken_to_ask_a_person(
     run, work = sleeping(wish, emulator, ledger)
     last = ledger.history(work.key)[-1]
     held = Held(
-        created_at=now(), attempt=1, name=last.name, reason="the provider has no such job any more", kind="lost"
+        created_at=now(), attempt=1, name=last.name, reason="the provider no longer has this job", kind="lost"
     )
     with sensor_paused():
         emulator.unlist_job(emulator.jobs()[-1].id)

@@ -65,8 +65,8 @@ def refuse(
     ("cause", "says"),
     [
         (RETIRED, "is retired: it is deprecated"),
-        (error(RequestRejected, 422), "refuses it: it said so"),
-        (error(RequestRejected, 410), "refuses it: it said so"),
+        (error(RequestRejected, 422), "rejects it: it said so"),
+        (error(RequestRejected, 410), "rejects it: it said so"),
     ],
 )
 def test_trainer_that_is_retired_or_refuses_before_the_claim_is_replaced(
@@ -107,7 +107,7 @@ def test_submit_that_was_refused_is_waited_for_until_it_would_be_shown(
     assert why(bent, ledger, run, ENDED) is None
     age_refusal(ledger, run)
     assert unsettled_refusal(TrainingLog.of(ledger, run)) is None
-    assert "refuses it: this model or service has been retired" in (why(bent, ledger, run, ENDED) or "")
+    assert "rejects it: this model or service has been retired" in (why(bent, ledger, run, ENDED) or "")
 
 
 @pytest.mark.parametrize("status", [402, 429])
@@ -213,7 +213,7 @@ def test_refused_training_is_closed_at_the_attempt_that_another_run_could_begin(
     refuse(bent, ledger, order, emulator, 410)
     age_refusal(ledger, run)
     following = TrainingLog(ledger, run.key, 2)
-    end = close(TrainingLog.of(ledger, run), run, "refuses it")
+    end = close(TrainingLog.of(ledger, run), run, "rejects it")
     assert end is not None
     assert (end.attempt, closed(ledger, run)) == (2, end)
     with pytest.raises(RecordConflict):

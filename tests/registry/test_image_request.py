@@ -68,5 +68,5 @@ def test_image_to_edit_must_be_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
 def test_image_of_any_format_that_is_there_is_not_overwritten(folder: Path, suffix: str) -> None:
     (folder / f"a{suffix}").write_bytes(b"precious")
-    with pytest.raises(ConfigurationError, match=r"is there already; name another file with --output"):
+    with pytest.raises(ConfigurationError, match=r"exists already; name another file with --output"):
         image_request(promotion_of("a", "robot", 1), "x", seed=1, out=folder / "a.jpg")

@@ -199,7 +199,7 @@ def test_folder_that_is_not_there_is_named(store: Store, trained: Promotion, fol
 
 def test_what_is_no_file_is_not_replaced(store: Store, trained: Promotion, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
-    with pytest.raises(ConfigurationError, match="is there and is no file"):
+    with pytest.raises(ConfigurationError, match="exists and is not a file"):
         pull_weights(store, trained, folder / "pipe", overwrite=True)
 
 

@@ -95,7 +95,7 @@ def test_what_cannot_be_rolled_back_to_is_said_and_nothing_is_written(
 def test_champion_whose_weights_are_gone_is_not_put_back(ledger: Ledger, champion: Champion) -> None:
     champion("a", weights="weights/a/lora.safetensors", sha256="1" * 64), champion("b")
     with pytest.raises(
-        ConfigurationError, match=r"v1 cannot be put back: its weights .*lora\.safetensors are gone"
+        ConfigurationError, match=r"v1 cannot be restored: its weights .*lora\.safetensors are gone"
     ):
         roll_back(ledger, "robot", 1, "why", WHO)
     assert len(ledger.promotions("robot")) == 2

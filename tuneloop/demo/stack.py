@@ -80,10 +80,10 @@ def fresh_folder(folder: Path) -> Path:
         pid = int(lock.read_text() or 0)
         if psutil.pid_exists(pid) and pid != os.getpid():
             raise ConfigurationError(
-                f"another demo (process {pid}) uses {folder}; end it or name another folder with --folder"
+                f"another demo (process {pid}) uses {folder}; stop it or name another folder with --folder"
             )
     elif folder.exists() and any(folder.iterdir()):
-        raise ConfigurationError(f"{folder} is no folder of a demo; name an empty one with --folder")
+        raise ConfigurationError(f"{folder} is not a demo's folder; name an empty one with --folder")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     lock.write_text(str(os.getpid()))

@@ -54,7 +54,7 @@ def apply_gate(
     reason = _failed_threshold(challenger, policy)
     by_thresholds = champion is None or reason is not None
     if champion is None and reason is None:
-        who = "The champion itself, judged on another plan" if is_current_champion else "First model"
+        who = "The champion itself, evaluated with another plan" if is_current_champion else "First model"
         verdict, reason = "promote", f"{who}: it passes every threshold ({_passed(challenger)})."
     elif reason is None:
         verdict, reason = _compare(differences, policy)
@@ -167,7 +167,7 @@ def _compare(differences: tuple[ScoreDifference, ...], policy: GatePolicy) -> tu
         return "undecided", "No score was measured that has a weight."
     measured = f"{_signed(whole.difference)} (between {_signed(whole.low)} and {_signed(whole.high)})"
     if not (whole.low > 0 or whole.high < 0):
-        return "undecided", f"Neither model is surely better: the score differs by {measured}."
+        return "undecided", f"Neither model is certainly better: the score differs by {measured}."
     if abs(whole.difference) < policy.margin:
         return "undecided", f"The difference is too small to count: {measured}, the margin is {policy.margin:g}."
     return _decide(parts, measured, policy, worse=whole.high < 0)
@@ -207,7 +207,7 @@ def _rule(policy: GatePolicy) -> str:
     }
     return (
         f"at most {policy.max_copies} copies and {policy.max_unusable} unusable images, diversity of at least "
-        f"{policy.min_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference has "
-        f"to leave zero out, and the difference to be at least {policy.margin:g}; "
-        f"where it does not, {otherwise[policy.undecided]}"
+        f"{policy.min_diversity:g}; then the score: the {policy.confidence:.0%} interval of its difference must "
+        f"exclude zero, and the difference must be at least {policy.margin:g}; otherwise "
+        f"{otherwise[policy.undecided]}"
     )

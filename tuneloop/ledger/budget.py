@@ -130,7 +130,7 @@ class Budget:
     def _require(self, price: float | None, what: str, field: str) -> None:
         if self._limits.cents_per_window is not None and price is None:
             raise ConfigurationError(
-                f"the account {self._account.slug} has a limit in money, but {self._account.provider} publishes "
+                f"the account {self._account.slug} has a limit in dollars, but {self._account.provider} publishes "
                 f"no price for {what}: set {field} in its credentials block"
             )
 

@@ -147,7 +147,7 @@ def _the_same(chunks: Iterator[bytes], promotion: Promotion) -> Iterator[bytes]:
         )
     if digest.sha256 != promotion.sha256:
         raise InvalidWeights(
-            f"the provider hands out other weights of job {promotion.job_id} than were collected: sha256 "
+            f"the provider returns other weights for job {promotion.job_id} than were collected: sha256 "
             f"{digest.sha256} and not {promotion.sha256}. Nothing was stored"
         )
 

@@ -45,7 +45,7 @@ def why_fall_back(provider: Provider, training: TrainingLog, error: Exception, a
     """
     last = training.last
     if isinstance(last, Rejected):
-        why = f"refuses it: {last.reason}" if last.refused and not _is_ahead(last.settled_after) else None
+        why = f"rejects it: {last.reason}" if last.refused and not _is_ahead(last.settled_after) else None
     elif last is not None or _is_ahead(training.not_before):
         why = None
     elif isinstance(error, TrainerRetired):
@@ -57,7 +57,7 @@ def why_fall_back(provider: Provider, training: TrainingLog, error: Exception, a
         # One that nobody reaches cannot be searched; but nothing was claimed, so that nothing is in doubt.
         return f"has been down since {since:%Y-%m-%d %H:%M} UTC: {error}" if now() - since > after else None
     else:
-        why = f"refuses it: {error}" if is_refusal(error) else None
+        why = f"rejects it: {error}" if is_refusal(error) else None
     return None if why is None or _has_an_open_job(provider, training) else why
 
 

@@ -23,7 +23,7 @@ def save_account_block(account: Account) -> list[str]:
     kind = credentials_types()[account.block.partition("/")[0]]
     address = {"base_url": account.base_url} if account.base_url else {}
     saved = _save(account.block, kind.model_validate({"api_key": account.api_key, **address}))
-    return [f"block {account.block} {'saved' if saved else 'is there already and stays as it is'}"]
+    return [f"block {account.block} {'saved' if saved else 'exists already and stays as it is'}"]
 
 
 def _save(slug: str, block: Block) -> bool:

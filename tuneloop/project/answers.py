@@ -91,7 +91,7 @@ def check_schedule(schedule: str) -> None:
     """Raise `ConfigurationError` for what is neither one of `SCHEDULES` nor a cron."""
     if schedule not in SCHEDULES and len(schedule.split()) != _CRON_FIELDS:
         raise ConfigurationError(
-            f"schedule: {schedule!r} is none of {', '.join(SCHEDULES)}, and no cron of five fields, "
+            f"schedule: {schedule!r} is neither one of {', '.join(SCHEDULES)} nor a cron of five fields, "
             'such as "0 3 * * *"'
         )
 
@@ -106,7 +106,7 @@ def model_file(project: Path, answers: Answers) -> tuple[Path, str]:
     text = yaml.safe_dump({"deployments": [_deployment(project, answers)]}, sort_keys=False, width=100)
     text = _HEADER.format(name=answers.model, file=file) + text
     if (project / file).exists() and (project / file).read_text(encoding="utf-8") != text:
-        raise ConfigurationError(f"{project / file} is there already; name another model with --model")
+        raise ConfigurationError(f"{project / file} exists already; name another model with --model")
     return file, text
 
 

@@ -55,7 +55,7 @@ def locked(project: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigurationError("this project runs already; end that one first") from None
+            raise ConfigurationError("this project is running already; stop it first") from None
         yield
 
 

@@ -79,12 +79,12 @@ def _weights_of(promotion: Promotion) -> str:
 def _is_there(target: Path, promotion: Promotion, *, overwrite: bool) -> bool:
     """Return True if a file holds these bytes already. Raises where it holds others and must stay."""
     if not target.is_file():
-        raise ConfigurationError(f"{target} is there and is no file; name another one with --output")
+        raise ConfigurationError(f"{target} exists and is not a file; name another one with --output")
     with target.open("rb") as file:
         same = hashlib.file_digest(file, "sha256").hexdigest() == promotion.sha256
     if not same and not overwrite:
         raise ConfigurationError(
-            f"{target} is there and is not {promotion.model} v{promotion.number}; name another file with "
+            f"{target} exists and is not {promotion.model} v{promotion.number}; name another file with "
             "--output, or replace it with --force"
         )
     return same

@@ -86,7 +86,7 @@ def image_request(
     for taken in (Path(f"{stem}{suffix}") for suffix in _SUFFIXES):
         if taken.exists():
             raise ConfigurationError(
-                f"{taken} is there already; name another file with --output. Nothing was requested"
+                f"{taken} exists already; name another file with --output. Nothing was requested"
             )
     if image is not None:
         with strict_decoding():

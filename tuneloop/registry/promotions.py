@@ -246,9 +246,9 @@ def clean_reason(text: str) -> str:
     """
     reason = " ".join(_INVISIBLE.sub(" ", redact(text)).split())
     if not reason:
-        raise ConfigurationError("the reason is empty; say why, for it is kept in the record")
+        raise ConfigurationError("the reason is empty; give one, because it is kept in the record")
     if len(reason) > MAX_REASON_LENGTH:
         raise ConfigurationError(
-            f"the reason has {len(reason):,} characters and may have {MAX_REASON_LENGTH:,}; shorten it"
+            f"the reason has {len(reason):,} characters, and {MAX_REASON_LENGTH:,} are allowed; shorten it"
         )
     return reason

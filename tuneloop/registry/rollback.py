@@ -38,7 +38,7 @@ class Rollback:
             )
         old = job_name(self.replaced.key, self.replaced.attempt)
         return (
-            f"{model}: champion is v{self.champion.number} ({job}), put back from v{self.to}; it replaces "
+            f"{model}: champion is v{self.champion.number} ({job}), restored from v{self.to}; it replaces "
             f"v{self.replaced.number} ({old})."
         )
 
@@ -57,7 +57,7 @@ def roll_back(ledger: Ledger, model: str, to: int, reason: str, decided_by: str)
     target = get_version(ledger, model, to)
     if (problem := weights_problem(ledger, target)) is not None:
         raise ConfigurationError(
-            f"{model} v{to} cannot be put back: {problem}; "
+            f"{model} v{to} cannot be restored: {problem}; "
             "restore them from a backup or an older object version, or choose another number"
         )
     for _ in range(_TRIES):

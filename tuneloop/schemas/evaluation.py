@@ -72,7 +72,7 @@ class GatePolicy(FrozenModel):
     )
     undecided: Literal["review", "reject", "promote"] = Field(
         default="review",
-        description="What happens where neither is surely better: ask for a review, keep the champion or take "
+        description="What happens if neither is certainly better: ask for a review, keep the champion or take "
         "the newer one.",
     )
     max_copies: int = Field(

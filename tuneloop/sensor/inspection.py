@@ -162,7 +162,7 @@ def _unclear_because(result: QueryResult, training: TrainingLog, jobs: list[JobS
     if followed is not None and not followed.known:
         return f"the provider says {followed.provider_status!r} about job {last.job_id}, which is not documented"
     gone = followed is None and training.name in result.absent
-    return f"the provider has no job {last.job_id} any more" if gone else None
+    return f"the provider no longer has job {last.job_id}" if gone else None
 
 
 def _end_as_lost(

@@ -76,7 +76,7 @@ def _thumbnail(files: Mapping[Sha256, Path], item: DatasetItem) -> str:
     try:
         data = files[item.sha256].read_bytes()
     except OSError:
-        return f"({name}: not there any more)"
+        return f"({name}: no longer there)"
     for side_px in _SIDES_PX:
         address = thumbnail_address(data, side_px)
         if address is not None and len(address) <= _THUMBNAIL_CHARACTERS:

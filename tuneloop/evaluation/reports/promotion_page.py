@@ -132,7 +132,7 @@ def _rendered(evaluation: Evaluation) -> str:
     count = sum(image.name is not None for image in evaluation.images)
     text = f"{count} of {len(evaluation.images)}; those of earlier decisions are used again and cost nothing"
     if evaluation.asked_again:
-        text += f". {evaluation.asked_again} asked for once more, because an answer was lost: each may be billed"
+        text += f". {evaluation.asked_again} requested once more, because a response was lost: each may be billed"
     return text
 
 

@@ -42,7 +42,7 @@ class ScoreTable:
         """What a score counts."""
         weights = {item.name: float(getattr(self.policy.weights, item.name, 0.0)) for item in self.rows}
         total = sum(weights.values())
-        return f"counts {weights[name] / total:.0%}" if total and weights[name] else "shown only, counts nothing"
+        return f"counts {weights[name] / total:.0%}" if total and weights[name] else "shown only, does not count"
 
     def better(self, item: ScoreDifference) -> str:
         """Which model surely is, because the interval leaves zero out."""
@@ -57,7 +57,7 @@ class ScoreTable:
         if better := self.better(item):
             visible = abs(item.difference or 0.0) >= self.policy.margin
             return f"{better} better{'' if visible else ', too little to see'}"
-        return "no sure difference" if self.interval(item) else ""
+        return "no certain difference" if self.interval(item) else ""
 
     @property
     def not_measured(self) -> list[str]:
