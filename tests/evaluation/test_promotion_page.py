@@ -181,7 +181,7 @@ def test_missing_blank_and_copied_images_are_found_and_led_to(world: World, evid
     for words in ("no image", "refused by the provider: no", "blank: one flat tone", "83% of it is the same"):
         assert words in outline.text
     assert {f"#pair-{number}" for number in (1, 2, 3)} <= set(outline.named("href"))
-    assert "2 asked for once more" in outline.text
+    assert "2 requested once more" in outline.text
 
 
 def test_image_that_is_gone_or_broken_is_said_and_stops_nothing(world: World, evidence: DecisionReport) -> None:

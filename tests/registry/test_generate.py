@@ -131,7 +131,7 @@ def test_image_by_hand_counts_into_the_limit_of_its_account(
     ("changes", "limits", "said"),
     [
         ({}, SpendingLimits(cents_per_window=5), "set dollars_per_image"),
-        ({"account": Account(provider="segmind", label="other")}, SpendingLimits(), "are of segmind.default now"),
+        ({"account": Account(provider="segmind", label="other")}, SpendingLimits(), "are for segmind.default now"),
     ],
 )
 def test_image_by_hand_that_cannot_be_counted_is_refused_before_it_is_asked_for(
