@@ -106,6 +106,7 @@ def stopped(*stores: WatchedStore) -> list[str]:
     [
         (BY_A_PERSON, True),
         ([Running(), Cancelling(), Cancelled()], True),
+        ([Running(), Cancelling(), Cancelled(message="Its cancellation has timed out.")], True),
         ([Running(), Cancelling()], False),
         ([Running(), Crashed()], False),
         ([Running(), Failed()], False),
@@ -113,7 +114,17 @@ def stopped(*stores: WatchedStore) -> list[str]:
         ([*SUSPENDED, Cancelled(message="Deployment concurrency limit reached.")], False),
         (SUSPENDED, False),
     ],
-    ids=["suspended", "running", "cancelling", "crashed", "failed", "its runner stopped", "limit", "waits"],
+    ids=[
+        "suspended",
+        "running",
+        "hung",
+        "cancelling",
+        "crashed",
+        "failed",
+        "its runner stopped",
+        "limit",
+        "waits",
+    ],
 )
 def test_job_stops_when_a_person_has_cancelled_its_run_and_for_no_other_end_of_it(
     states: States, stops: bool, own: Ledger, run: RunRecord
@@ -156,6 +167,17 @@ def test_no_job_stops_while_one_of_the_stores_cannot_be_read(shop: Shop, run: Ru
     assert answered_jobs(shop.ledger) == set()
     tick(shop.store)
     assert len(answered_jobs(shop.ledger)) == 1
+
+
+def test_job_whose_block_is_another_account_by_now_goes_on_and_keeps_no_other_one_from_stopping(
+    own: Ledger, run: RunRecord
+) -> None:
+    waiting(own, run, BY_A_PERSON)
+    elsewhere = Account(provider="segmind", label="renamed")
+    renamed = run.model_copy(update={"key": "e" * 64, "account": elsewhere})
+    submitted(own, renamed, "job of another account")
+    waiting(own, renamed, BY_A_PERSON)
+    assert look(own) == ["job"]
 
 
 def test_job_of_a_deleted_run_stops_only_if_it_was_seen_cancelled(own: Ledger, run: RunRecord) -> None:

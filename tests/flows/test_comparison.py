@@ -9,22 +9,20 @@ from uuid import UUID
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from flows.compare_trainers import compare_trainers
+from blocks.bfl_credentials import BflCredentials
 from tests.flows.bill import Bill
-from tests.flows.runs import here, look, process_of, run_of, start, tags_of, tick, wait_for
+from tests.flows.runs import RENDER, here, look, process_of, start, tags_of, tick, wait_for
 from tests.flows.test_bad_input import records
 from tests.flows.test_commands import EVERYTHING, tuneloop
 from tests.flows.test_held import answer, question_of
 from tests.flows.test_salvage import continuing, end_as
 from tests.waiting import wait_until
-from tuneloop.cli.app import app
 from tuneloop.demo.stack import Stack
 from tuneloop.emulator import EmulatorControl, Fault, Progress
 from tuneloop.ledger.ledger import Ledger
+from tuneloop.orchestration.credentials import SpendingGuard
 from tuneloop.schemas.records import Submitted
-from tuneloop.schemas.training import job_name
 
 pytestmark = pytest.mark.long  # whole comparisons
 
@@ -79,12 +77,17 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     tmp_path: Path,
 ) -> None:
     paid_elsewhere = Bill(bfl)
+    nothing_left = SpendingGuard(trainings_per_day=0)
+    BflCredentials(api_key=bfl.api_key, base_url=bfl.url, spending=nothing_left).save("elsewhere", overwrite=True)
     run = killed_between_the_submits(stack, file_of(comparison, tmp_path), emulator, bfl, paid_elsewhere)
     assert (len(bill.trainings), paid_elsewhere.trainings) == (1, [])
 
     wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(run))
     (other,) = continuing(run)
     # It does not wait for the end of the first training.
+    assert "On hold" in (question_of(other)[0].message or "")
+    assert paid_elsewhere.trainings == []
+    answer(other, "approve: submit it", "both are wanted")
     wait_until("the second trainer is paid", lambda: paid_elsewhere.trainings, seen=lambda: look(other))
     emulator.progress(Progress.at_once())
 
@@ -141,48 +144,65 @@ def test_command_shows_every_price_and_refuses_what_exceeds_the_budget_before_an
     assert f"set spending.dollars_per_training and spending.dollars_per_image in {stack.credentials_slug}" in (
         " ".join(refused.stderr.split())
     )
+    twice = {**comparison, "recipes": [comparison["recipes"][0]] * 2}
+    refused = tuneloop(stack, "compare", str(file_of(twice, tmp_path)))
+    assert (refused.returncode, "two of them are the same training" in refused.stderr) == (2, True)
     refused = tuneloop(stack, "compare", str(file_of({**comparison, "bugdet": 7}, tmp_path)))
     assert (refused.returncode, "bugdet" in refused.stderr) == (2, True)
     assert (bill.paths, records(ledger, *EVERYTHING)) == ([], before)
 
 
 @pytest.mark.usefixtures("alone")
-def test_candidates_are_compared_with_the_champion_the_refused_one_is_listed_and_a_command_promotes(
+def test_candidates_are_compared_with_the_champion_which_stays_where_a_person_wants_none_of_them(
     stack: Stack,
     comparison: dict[str, Any],
     ledger: Ledger,
     bill: Bill,
+    emulator: EmulatorControl,
     bfl: EmulatorControl,
     wish: dict[str, Any],
 ) -> None:
     first, refused = comparison["recipes"]
     assert here({**wish, **first}).name == "Completed"
     bfl.inject(Fault("refuse", BFL_SUBMIT, "POST", status=402))
-    other = {**first, "recipe": {**first["recipe"], "advance_parameters": {"steps": 400}}}
-    state = compare_trainers(**{**comparison, "recipes": [first, other, refused]}, return_state=True)
-    assert (state.name, tags_of(run_of(state))) == ("Completed", {"needs-review"}), state.message
-    record = ledger.comparison(str(run_of(state)))
+    emulator.inject(Fault("refuse", RENDER, "POST", status=406, reason="parameter", times=2))
+    changes: tuple[dict[str, Any], ...] = ({"advance_parameters": {"steps": 400}}, {"trainer": "qwen-lora"})
+    blank, other = ({**first, "recipe": {**first["recipe"], **change}} for change in changes)
+    run = start({**comparison, "recipes": [blank, first, other, refused]}, "compare-trainers/compare")
+    wait_for(run, "Suspended")
+    question = question_of(run)[1]["properties"]["decision"]["enum"]
+    assert "needs-review" in tags_of(run)
+    record = ledger.comparison(str(run))
     assert record is not None
     page = ledger.store.read(f"pages/comparisons/{comparison['name']}/latest.html").decode()
-    candidates = ("segmind.priced (default steps)", "segmind.priced (steps 400)")
-    for shown in (
-        *candidates,
+    shown = (
+        "segmind.priced (default steps)",
+        "segmind.priced (steps 400)",
         "against champion v1",
         "is the champion; compared with",
+        "cannot be promoted",
         "Not compared",
         "is rejected",
-    ):
-        assert shown in page
-    asked = [ledger.decisions(run)[-1].verdict if ledger.decisions(run) else None for run in record.runs]
-    assert asked == [None, "undecided", None]
-    job = job_name(record.runs[1].key, 1)
-    arguments = ["review", comparison["model"], "--run", job, "--approve", "--reason", "finer", "--store"]
-    done = CliRunner().invoke(app, [*arguments, stack.store_slug])
-    assert done.exit_code == 0, done.output
+    )
+    for words in shown:
+        assert words in page
+    assert [option.split(",")[0] for option in question] == [
+        f"promote qwen-lora at {record.runs[2].account.slug}",
+        "none: promote none of them",
+    ]
+    # Nobody is woken for those that nobody is asked about.
+    tick(stack.store_slug)
+    assert look(run).name == "Suspended"
+    answer(run, "none: promote none of them", "worse hands")
+    assert "Not promoted: worse hands" in (wait_for(run, "Completed").message or "")
+    verdicts = [[each.verdict for each in ledger.decisions(candidate)] for candidate in record.runs]
+    assert verdicts[0] == ["reject"]
+    assert verdicts[2:] == [["undecided", "reject"], []]
     champion = ledger.champion(comparison["model"])
     assert champion is not None
-    assert (champion.number, champion.key, champion.reason) == (2, record.runs[1].key, "finer")
-    assert len(bill.trainings) == 2
+    assert (champion.number, champion.key) == (1, record.runs[1].key)
+    assert not any(ledger.is_marked(candidate) for candidate in record.runs)
+    assert len(bill.trainings) == 3
 
 
 def test_cancelled_comparison_collects_what_was_paid_and_ranks_nothing(

@@ -147,6 +147,7 @@ def test_trainer_that_is_retired_meanwhile_is_listed_and_the_others_are_ranked(
 def test_weights_are_collected_although_another_candidates_account_is_gone(
     stack: Stack, comparison: dict[str, Any], ledger: Ledger, bill: Bill, emulator: EmulatorControl
 ) -> None:
+    emulator.progress(Progress.after_polls(2))
     emulator.inject(Fault("refuse", LOOK, status=401, times=50))
     first = compared(comparison)
     assert first.name == "Failed"
@@ -154,7 +155,6 @@ def test_weights_are_collected_although_another_candidates_account_is_gone(
     assert record is not None
     assert [ledger.history(run.key)[-1].state for run in record.runs] == ["submitted", "collected"]
     emulator.clear_faults()
-    emulator.progress(Progress.after_polls(2))
     BflCredentials.delete("elsewhere")
     priced = SegmindCredentials(api_key=emulator.api_key, base_url=emulator.url)
     at_prices(priced, "priced", dollars_per_training=4, dollars_per_image=30)
