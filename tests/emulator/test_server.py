@@ -60,7 +60,9 @@ def test_a_port_in_use_is_named_before_anything_is_printed(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUse, match=f"port {port} .* choose another port"):
+        with pytest.raises(
+            PortInUse, match=rf"^emulator: port {port} of [0-9.]+ cannot be used \([A-Za-z ]+\); choose"
+        ):
             serve("segmind", port, tmp_path)
         with pytest.raises(OSError, match=str(port)), running_emulator("segmind", tmp_path, port):
             pass

@@ -12,6 +12,8 @@ import requests
 import uvicorn
 
 from tests.waiting import LIMIT_S, wait_until
+from tuneloop.cli.reports import serve_reports
+from tuneloop.errors import ConfigurationError
 from tuneloop.evaluation.reports.serving import reports_app
 from tuneloop.storage.local import LocalDirectory
 
@@ -141,3 +143,9 @@ def test_nothing_can_be_changed(server: tuple[str, int], store: LocalDirectory, 
 def test_only_its_own_names_reach_it(server: tuple[str, int], host: str, status: int) -> None:
     url = f"http://127.0.0.1:{server[1]}/{PAGE}"
     assert requests.head(url, headers={"Host": host}, timeout=LIMIT_S).status_code == status
+
+
+def test_port_that_is_taken_is_told_in_a_sentence(store: LocalDirectory, server: tuple[str, int]) -> None:
+    told = rf"^port {server[1]} of 127.0.0.1 cannot be used \([A-Za-z ]+\); choose another with --host and --port$"
+    with pytest.raises(ConfigurationError, match=told):
+        serve_reports(store, *server)

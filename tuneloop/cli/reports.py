@@ -51,8 +51,7 @@ def serve_reports(store: Store, host: str, port: int) -> None:
     """Show the pages of a store in a folder until it is interrupted. Port 0 takes a free one.
 
     Raises:
-        ConfigurationError: The store is on S3.
-        OSError: The address cannot be listened on.
+        ConfigurationError: The store is on S3, or the address cannot be listened on.
     """
     if store.distant:
         raise ConfigurationError(
@@ -61,8 +60,7 @@ def serve_reports(store: Store, host: str, port: int) -> None:
     named = Settings().reports_url
     hosts = [*_LOCAL, host, *([named.host] if named and named.host else [])]
     app = reports_app(store, Path(unquote(urlsplit(store.uri).path)), hosts)
-    # Not before: a port that is taken is told in a sentence.
-    with socket.create_server((host, port)) as listening:
+    with _listening(host, port) as listening:
         address = f"http://{host}:{listening.getsockname()[1]}"
         say(f"Reports of {store.uri}: {address}")
         if named is None:
@@ -70,3 +68,13 @@ def serve_reports(store: Store, host: str, port: int) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none")
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        why, _, _ = str(error.strerror).partition(" (while")  # which Python adds, with the address again
+        raise ConfigurationError(
+            f"port {port} of {host} cannot be used ({why}); choose another with --host and --port"
+        ) from None

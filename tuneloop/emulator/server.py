@@ -90,9 +90,8 @@ def _emulation(
     try:
         listener = socket.create_server((HOST, port), backlog=2048)
     except OSError as error:
-        raise PortInUse(
-            error.errno, f"emulator: port {port} of {HOST} is in use ({error.strerror}); choose another port"
-        ) from error
+        why, _, _ = str(error.strerror).partition(" (while")  # which Python adds, with the address again
+        raise PortInUse(f"emulator: port {port} of {HOST} cannot be used ({why}); choose another port") from error
     with listener, closing(Emulation(PROVIDERS[provider], folder, weights_bytes)) as emulation:
         yield listener, emulation
 
