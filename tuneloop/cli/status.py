@@ -51,7 +51,7 @@ def show_status(store: str, credentials: list[str], *, as_json: bool) -> int:
 def missing_for_the_sensor() -> list[str]:
     """Say what has to be there beside the deployments, so that the sensor of this installation polls."""
     with get_client(sync_client=True) as client:
-        return sensor_problems(client, Settings().store, now())
+        return sensor_problems(client, Settings().store, None)
 
 
 def ask_prefect(status: StoreStatus) -> None:

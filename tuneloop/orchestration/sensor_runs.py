@@ -76,18 +76,23 @@ def delete_idle_runs(client: SyncPrefectClient, previous: datetime | None) -> No
         get_run_logger().info("old ticks are deleted at the next one: %s", error)
 
 
-def sensor_problems(client: SyncPrefectClient, store: str, at: datetime) -> list[str]:
-    """Why nothing polls the trainings of a store, or not any more; empty where all is well."""
+def sensor_problems(client: SyncPrefectClient, store: str, at: datetime | None) -> list[str]:
+    """Why nothing polls the trainings of a store, or not any more; empty where all is well.
+
+    `at` is None right after a deploy: the server schedules the sensor's runs anew, seconds later.
+    """
     active, found = polling(client, store, at)
     return found + pool_problems(client, {item.work_pool_name for item in active if item.work_pool_name})
 
 
-def polling(client: SyncPrefectClient, store: str, at: datetime) -> tuple[list[DeploymentResponse], list[str]]:
+def polling(
+    client: SyncPrefectClient, store: str, at: datetime | None
+) -> tuple[list[DeploymentResponse], list[str]]:
     """The sensors of a store whose schedule is active, and why they do not poll; work pools are not looked at."""
     active, missing = active_sensors(client, store)
     if missing is not None:
         return [], [f"suspended runs of {store} are not resumed: {missing}"]
-    found = _overdue(client, active, at)
+    found = [] if at is None else _overdue(client, active, at)
     try:
         client.read_deployment_by_name(CONTINUING)
     except ObjectNotFound:
