@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -52,15 +53,32 @@ class Newcomer:
         assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         return done.stdout
 
+    def command(self, *arguments: str) -> list[str]:
+        return [str(self.python), "-u", "-m", "tuneloop.cli.app", *arguments]
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"env": self.environment, "cwd": self.project}
+
+    def interrupted(self, *arguments: str) -> str:
+        """Run a command and press Ctrl-C when it has started a run. Returns what it has printed."""
+        said = self.folder / "interrupted.log"
+        with said.open("w") as output:
+            process = subprocess.Popen(self.command(*arguments), **self.place, stdout=output, stderr=output)
+        with process:
+            wait_until("the run is followed", lambda: "Waiting" in said.read_text(), seen=said.read_text)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=LIMIT_S) == 130
+        return said.read_text()
+
     @contextmanager
     def up(self) -> Iterator[None]:
         """`tuneloop up` while the block runs, ended as Ctrl-C does."""
         log = self.folder / "up.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [str(self.python), "-u", "-m", "tuneloop.cli.app", "up"],
-                env=self.environment, cwd=self.project, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
+                self.command("up"), **self.place, stdout=output, stderr=output, start_new_session=True
+            )
         try:
 
             def is_up() -> bool:
@@ -112,6 +130,13 @@ def test_init_up_run_promote_a_first_model_with_a_step_of_ones_own(
         again = me.tuneloop("run", "robots")
         assert "nothing" in again.lower()
         assert "robots" in me.tuneloop("models")
+        assert "still missing" not in me.tuneloop("deploy")
+        typo = subprocess.run(me.command("run", "robot"), **me.place, capture_output=True, text=True, check=False)
+        assert (typo.returncode, typo.stderr) == (
+            2,
+            "tuneloop: there is no deployment robot; did you mean robots?\n",
+        )
+        assert "The run goes on: http://127.0.0.1:" in me.interrupted("run", "robots")
         served = own_reports(me.project)
         assert f" UTC: {served}/models/robots/reports/" in me.tuneloop("reports")
     assert [entry.kind for entry in emulator.billing()].count("training") == 1

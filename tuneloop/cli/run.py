@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.utilities.urls import url_for
 
@@ -51,16 +52,26 @@ def start_and_follow(deployment: str, parameters: dict[str, Any], *, watch: bool
         started = run = start_run(client, deployment, parameters)
         page = url_for("flow-run", started.id)
         say(f"Started: {page}", err=as_json)
-        said = ""
-        for run in until_ended(client, started.id, math.inf) if watch else ():
-            line = _in_words(run)
-            if line != said:
-                said = line
-                say(line, err=as_json)
-            if _waits_for_an_answer(run):
-                say(f"Answer on its page: {page}", err=as_json)
-                break
+        try:
+            for run in _followed(client, started, as_json=as_json) if watch else ():
+                if _waits_for_an_answer(run):
+                    say(f"Answer on its page: {page}", err=as_json)
+                    break
+        except KeyboardInterrupt:
+            say(f"The run goes on: {page}", err=as_json)
+            raise
     return run
+
+
+def _followed(client: SyncPrefectClient, started: FlowRun, *, as_json: bool) -> Iterator[FlowRun]:
+    """Say what a run does, each thing once."""
+    said = ""
+    for run in until_ended(client, started.id, math.inf):
+        line = _in_words(run)
+        if line != said:
+            said = line
+            say(line, err=as_json)
+        yield run
 
 
 def is_well(run: FlowRun) -> bool:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from tuneloop.errors import ConfigurationError
+from tuneloop.orchestration.run_queries import paged
 
 RETRAIN_FLOW = "retrain-model"
 RETRAINING_FLOWS = (RETRAIN_FLOW, "continue-training")
@@ -38,10 +41,10 @@ def start_run(client: SyncPrefectClient, deployment: str, parameters: dict[str, 
     try:
         found = client.read_deployment_by_name(deployment)
     except ObjectNotFound:
-        name = deployment.partition("/")[2]
-        raise ConfigurationError(
-            f"there is no deployment {name}; run `tuneloop deploy`, or name another"
-        ) from None
+        flow, _, name = deployment.partition("/")
+        similar = get_close_matches(name, _names_of(client, flow))
+        hint = f"did you mean {' or '.join(similar)}?" if similar else "run `tuneloop deploy`, or name another"
+        raise ConfigurationError(f"there is no deployment {name}; {hint}") from None
     return client.create_flow_run_from_deployment(
         found.id,
         parameters={**(found.parameters or {}), **parameters},
@@ -49,6 +52,12 @@ def start_run(client: SyncPrefectClient, deployment: str, parameters: dict[str, 
         # Prefect's client sends a request again that has timed out: one run all the same.
         idempotency_key=uuid4().hex,
     )
+
+
+def _names_of(client: SyncPrefectClient, flow: str) -> list[str]:
+    this = FlowFilter(name=FlowFilterName(any_=[flow]))
+    found = paged(lambda limit, offset: client.read_deployments(flow_filter=this, limit=limit, offset=offset))
+    return [one.name for one in found]
 
 
 def until_ended(
