@@ -129,9 +129,12 @@ def test_trainer_that_is_retired_is_found_before_the_other_one_is_paid(
 def test_trainer_that_is_retired_meanwhile_is_listed_and_the_others_are_ranked(
     stack: Stack, with_fal: dict[str, Any], ledger: Ledger, bill: Bill, fal: EmulatorControl
 ) -> None:
-    fal.inject(Fault("refuse", "/v1/models/requests", status=401, times=9))
+    fal.inject(Fault("refuse", "/storage/upload", status=401, times=9))
     first = compared(with_fal)
     assert first.name == "Failed"
+    record = ledger.comparison(str(run_of(first)))
+    assert record is not None
+    assert ledger.is_marked(record.runs[1]), "it would be continued, though nothing of it is begun"
     fal.clear_faults()
     fal.switch(retired=[FAL_TRAINER])
     state = continued(first, stack)
@@ -139,8 +142,6 @@ def test_trainer_that_is_retired_meanwhile_is_listed_and_the_others_are_ranked(
     assert (len(bill.trainings), fal.billing()) == (1, [])
     page = page_of(ledger, with_fal)
     assert "takes no new trainings" in page
-    record = ledger.comparison(str(run_of(first)))
-    assert record is not None
     assert ledger.decisions(record.runs[0])[-1].verdict == "undecided"
 
 
