@@ -38,8 +38,8 @@ class Database:
 
 
 @contextmanager
-def postgresql(folder: Path, logs: Path) -> Iterator[Database]:
-    """Start a server in a new folder, and kill it afterwards.
+def postgresql(folder: Path, logs: Path) -> Iterator[tuple[Daemon, Database]]:
+    """Start a server in a new folder, and kill it afterwards. Yields it, and where it is reached.
 
     Raises:
         DaemonFailed: It did not start.
@@ -68,7 +68,7 @@ def postgresql(folder: Path, logs: Path) -> Iterator[Database]:
     )  # fmt: skip
     try:
         server.start()
-        yield Database(port, _USER, password, "prefect")
+        yield server, Database(port, _USER, password, "prefect")
     finally:
         server.kill()
 

@@ -10,7 +10,9 @@ from tests.scale.books import Books
 from tests.scale.person import answer_holds
 from tests.scale.team import Team
 
-VICTIMS = ("worker-1", "server", "services", "redis", "worker-2", "server", "services", "redis")
+VICTIMS = (
+    "worker-1", "server", "services", "redis", "postgresql", "worker-2", "server", "services", "redis",
+)  # fmt: skip
 _DOWN_S = 5.0
 """How long what was killed stays away: about what a container takes to come back."""
 _PAUSE_S = 2.0

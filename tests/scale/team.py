@@ -47,7 +47,7 @@ class Team:
     store: Gateway
     emulators: dict[str, EmulatorControl]
     ended_by_themselves: list[str] = field(default_factory=list)
-    _redis: Daemon | None = None
+    _daemons: dict[str, Daemon] = field(default_factory=dict)
     _arguments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _processes: dict[str, Processes] = field(default_factory=dict)
     _pids: dict[str, int] = field(default_factory=dict)
@@ -66,9 +66,8 @@ class Team:
 
     def start(self, name: str) -> None:
         """Start a program, and wait until it responds where others cannot do without it."""
-        if name == "redis":
-            assert self._redis is not None
-            self._redis.start()
+        if name in self._daemons:
+            self._daemons[name].start()
             return
         self._pids[name] = self._processes[name].start(name, *self._arguments[name])
         if name == "server":
@@ -80,9 +79,8 @@ class Team:
 
     def kill(self, name: str) -> None:
         """Kill a program with all that it has started, as a container or a unit of systemd ends."""
-        if name == "redis":
-            assert self._redis is not None
-            self._redis.kill()
+        if name in self._daemons:
+            self._daemons[name].kill()
             return
         root = psutil.Process(self._pids[name])
         tree = [*root.children(recursive=True), root]
@@ -119,10 +117,11 @@ def running_team(folder: Path, providers: tuple[str, ...]) -> Iterator[Team]:
     (folder / "s3").mkdir()
     with ExitStack() as ends:
         store = ends.enter_context(ceph_gateway(folder / "s3"))
-        database = ends.enter_context(postgresql(folder / "postgresql", logs))
+        database_server, database = ends.enter_context(postgresql(folder / "postgresql", logs))
         redis, redis_port = ends.enter_context(redis_server(folder / "redis", logs))
         emulators = {name: EmulatorControl(f"http://127.0.0.1:{free_port()}") for name in providers}
-        team = Team(folder, server_url, store, emulators, _redis=redis)
+        daemons = {"postgresql": database_server, "redis": redis}
+        team = Team(folder, server_url, store, emulators, _daemons=daemons)
         ends.callback(team.end)
         serving = _environment(folder / "server", server_url, database, redis_port)
         for name, control in emulators.items():
