@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -134,3 +135,19 @@ def test_deploy_without_a_server_refuses_and_starts_none(pytestconfig: pytest.Co
 def test_reason_to_train_again_belongs_to_one_run_and_not_to_a_schedule(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, parameters=with_parameters(force_reason="always"))
     assert "`force_reason` pays again at every run; set it for one run, in the UI" in problem
+
+
+def test_what_was_wrong_is_told_once_and_prefect_logs_nothing_beside_it(tmp_path: Path) -> None:
+    logged: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        logged.append(record.getMessage())
+        return False
+
+    logger = logging.getLogger("prefect.flows")
+    logger.addFilter(note)
+    try:
+        assert len(problems_of(tmp_path, parameters=with_parameters(recipe={"trainer": "flux"}))) == 1
+    finally:
+        logger.removeFilter(note)
+    assert logged == []

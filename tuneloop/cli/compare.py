@@ -13,7 +13,7 @@ from tuneloop.cli.terminal import print_json, say
 from tuneloop.errors import ConfigurationError
 from tuneloop.operations.comparison import ComparisonPlan
 from tuneloop.orchestration.comparison_request import ComparisonRequest, plan_comparison, plan_table
-from tuneloop.orchestration.deployment_files import flow_of, resolved
+from tuneloop.orchestration.deployment_files import checked_parameters, flow_of, resolved
 from tuneloop.schemas.spending import dollars
 
 _ENTRYPOINT = "flows/compare_trainers.py:compare_trainers"
@@ -59,7 +59,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _request(path: Path, parameters: dict[str, Any]) -> ComparisonRequest:
     try:
-        values = flow_of(_ENTRYPOINT).validate_parameters(parameters)
+        values = checked_parameters(flow_of(_ENTRYPOINT), parameters)
     except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
     names = ("name", "model", "dataset", "recipes", "budget", "prompts", "seeds", "aspect_ratio", "gate")

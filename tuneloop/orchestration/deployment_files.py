@@ -15,6 +15,7 @@ import yaml
 from prefect import Flow
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ParameterTypeError, SignatureMismatchError
+from prefect.logging.loggers import disable_logger
 from pydantic import ValidationError
 
 from tuneloop.errors import ConfigurationError
@@ -185,10 +186,16 @@ def _check_parameters(place: str, entrypoint: str, sets: dict[str, Any]) -> list
                 f"{place}, {what}: `force_reason` pays again at every run; set it for one run, in the UI"
             )
         try:
-            flow.validate_parameters(resolved(values))
+            checked_parameters(flow, resolved(values))
         except (ParameterTypeError, SignatureMismatchError, TypeError, ValueError) as error:
             problems.append(f"{place}, {what}: {' '.join(str(error).split())}")
     return problems
+
+
+def checked_parameters(flow: Flow[..., Any], values: dict[str, Any]) -> dict[str, Any]:
+    """All parameters of a flow, as it takes them. Raises as Prefect does, which also logs all that was given."""
+    with disable_logger("prefect.flows"):
+        return flow.validate_parameters(values)
 
 
 def resolved(value: Any) -> Any:
