@@ -89,7 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=40, help="retrainings that are submitted at once")
     parser.add_argument("--models", type=int, default=8, help="models that they retrain")
     parser.add_argument("--kills", type=int, default=len(VICTIMS), help="how many programs are killed in turn")
-    parser.add_argument("--minutes", type=float, default=15, help="after which what is undecided stays so")
+    parser.add_argument("--minutes", type=float, default=20, help="after which what is undecided stays so")
     parser.add_argument("--folder", type=Path, help="an empty folder that keeps everything, logs too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     return parser.parse_args()
