@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from blocks.segmind_credentials import SegmindCredentials
 from tests.flows.bill import Bill
-from tests.flows.runs import LOOK, here, look, start, tick, wait_for
+from tests.flows.runs import LOOK, here, look, sensor_paused, start, tick, wait_for
 from tests.storage.failing_proxy import Orders, failing_proxy
 from tests.waiting import wait_until
 from tuneloop.demo.stack import Stack
@@ -44,14 +44,15 @@ def test_suspended_run_finishes_with_the_new_key_and_nothing_is_paid_twice(
     stack.emulator.progress(Progress.after_seconds(3600))
     run = start({**wish, "credentials": f"segmind-credentials/{ACCOUNT}"})
     wait_for(run, "Suspended")
-    provider_that_rotates.keys = {NEW: stack.emulator.api_key}
-    stack.emulator.progress(Progress.at_once())
-    # Between the two, the account cannot be reached; that is all.
-    tick(stack.store_slug)
-    assert look(run).name == "Suspended"
-    save(NEW)
-    tick(stack.store_slug)
-    wait_for(run, "Completed")
+    with sensor_paused():
+        provider_that_rotates.keys = {NEW: stack.emulator.api_key}
+        stack.emulator.progress(Progress.at_once())
+        # Between the two, the account cannot be reached; that is all.
+        tick(stack.store_slug)
+        assert look(run).name == "Suspended"
+        save(NEW)
+        tick(stack.store_slug)
+        wait_for(run, "Completed")
     assert len(bill.trainings) == 1
 
 
