@@ -169,5 +169,5 @@ def test_emulator_names_the_port_in_use_in_one_line(tmp_path: Path) -> None:
         )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
-    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert f"port {port} of 127.0.0.1 cannot be used (Address already in use)" in done.stderr
     assert "choose another port" in done.stderr

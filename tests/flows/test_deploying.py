@@ -86,6 +86,7 @@ def active(deployment: DeploymentResponse | None) -> dict[str | None, bool]:
     return {schedule.slug: schedule.active for schedule in deployment.schedules}
 
 
+@pytest.mark.long
 def test_what_is_in_no_file_any_more_is_deleted_and_named(checkout: Checkout) -> None:
     file = checkout.has("gone", NIGHTLY)
     checkout.has("stays", NIGHTLY, WEEKLY)

@@ -93,7 +93,13 @@ def test_run_over_the_limit_asks_in_the_ui_and_is_left_asleep_by_the_sensor(
     assert bill.trainings == []
 
 
-@pytest.mark.parametrize("lost", [["schema"], ["schema", "description"]], ids=["in part", "whole"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(["schema"], id="in part", marks=pytest.mark.long),
+        pytest.param(["schema", "description"], id="whole"),
+    ],
+)
 def test_run_whose_form_was_lost_gets_it_back_with_the_next_tick(
     lost: list[str], stack: Stack, wish: dict[str, Any], bill: Bill
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from prefect.client.orchestration import get_client
 
 from tests.cli.test_metrics import read
@@ -14,6 +15,7 @@ from tuneloop.demo.stack import Stack
 from tuneloop.orchestration.sensor_runs import last_tick
 
 
+@pytest.mark.long
 def test_limits_of_accounts_and_the_last_tick_are_among_the_metrics_of_a_block(stack: Stack, shop: Shop) -> None:
     with get_client(sync_client=True) as client:
         if last_tick(client, stack.store_slug) is None:

@@ -35,6 +35,7 @@ def wishes(tmp_path: Path, emulator: EmulatorControl) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_deployed_parent_flow_pays_each_of_its_retrainings_once_and_completes(
     stack: Stack, wishes: dict[str, Any], bill: Bill, pytestconfig: pytest.Config
 ) -> None:

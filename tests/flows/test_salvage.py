@@ -144,6 +144,7 @@ def test_provider_that_is_down_for_a_while_only_delays(
     assert len(bill.trainings) == 1
 
 
+@pytest.mark.long
 def test_continuing_run_that_sleeps_at_the_end_of_its_story_is_woken_to_end_it(
     stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], ledger: Ledger
 ) -> None:

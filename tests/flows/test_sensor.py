@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
@@ -78,6 +79,7 @@ def made_sensor_run(state: Any, due: timedelta, account: str | None = None) -> U
     return run.id
 
 
+@pytest.mark.long
 def test_late_ticks_leave_to_the_youngest_one(stack: Stack) -> None:
     del stack
     with sensor_paused():

@@ -21,6 +21,7 @@ OF_THE_RUN = re.compile(rf"{STAMP.pattern}(INFO|ERROR) +\| (Flow|Task) run ")
 
 
 @pytest.mark.usefixtures("emulator")
+@pytest.mark.long
 def test_commands_leave_nothing_but_their_own_words(
     stack: Stack, wish: dict[str, Any], ledger: Ledger, tmp_path: Path
 ) -> None:

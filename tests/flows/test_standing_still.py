@@ -46,6 +46,9 @@ def put_into(run: UUID, state: State[Any]) -> None:
         client.set_flow_run_state(run, state, force=True)
 
 
+NOT_STARTED = "has not started ({}); is a worker up on pool tuneloop?"
+
+
 def stuck_events(run: UUID) -> int:
     which = EventFilter(
         event=EventNameFilter(name=["tuneloop.run.stuck"]),
@@ -58,12 +61,18 @@ def stuck_events(run: UUID) -> int:
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        (Pending(), "has not started (Pending); is a worker up on pool tuneloop?"),
-        (Scheduled(name="Resuming"), "has not started (Resuming); is a worker up on pool tuneloop?"),
-        (Scheduled(name="AwaitingRetry"), "has not started (AwaitingRetry); is a worker up on pool tuneloop?"),
-        (Running(), "has sent no heartbeat"),
+        pytest.param(Pending(), NOT_STARTED.format("Pending"), id="pending"),
+        pytest.param(
+            Scheduled(name="Resuming"), NOT_STARTED.format("Resuming"), id="resuming", marks=pytest.mark.long
+        ),
+        pytest.param(
+            Scheduled(name="AwaitingRetry"),
+            NOT_STARTED.format("AwaitingRetry"),
+            id="awaiting retry",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(Running(), "has sent no heartbeat", id="running"),
     ],
-    ids=["pending", "resuming", "awaiting retry", "running"],
 )
 def test_run_that_stands_still_is_told_after_ten_minutes_and_continued_after_thirty(
     state: State[Any],
@@ -175,6 +184,7 @@ def test_one_run_continues_a_training_and_a_plan_however_many_have_left_them(
     assert len(bill.trainings) == 1
 
 
+@pytest.mark.long
 def test_runs_of_a_deployment_with_a_limit_are_woken_one_after_the_other(
     stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], ledger: Ledger
 ) -> None:
@@ -254,6 +264,7 @@ def test_status_tells_of_a_sensor_that_is_paused_late_or_has_no_worker(stack: St
         client.delete_work_pool("empty")
 
 
+@pytest.mark.long
 def test_adopting_run_that_has_to_wait_is_woken(
     stack: Stack, emulator: EmulatorControl, wish: dict[str, Any], ledger: Ledger, bill: Bill
 ) -> None:

@@ -78,6 +78,7 @@ def test_block_left_alone_is_an_account_of_its_own(emulator: EmulatorControl) ->
 
 
 @pytest.mark.usefixtures("stack")
+@pytest.mark.long
 def test_two_blocks_that_say_they_are_one_account_are_named(stack: Stack, emulator: EmulatorControl) -> None:
     for name, url in (("one-of-two", emulator.url), ("two-of-two", emulator.url)):
         SegmindCredentials(api_key=emulator.api_key, base_url=url, account="of-two").save(name, overwrite=True)

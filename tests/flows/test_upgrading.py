@@ -84,7 +84,13 @@ def test_suspended_run_of_an_older_version_is_finished_by_the_newer_flow(
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("place", ["models/*/promotions", "budget", "accounts", "drivers"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "models/*/promotions",
+        *(pytest.param(place, marks=pytest.mark.long) for place in ("budget", "accounts", "drivers")),
+    ],
+)
 def test_run_of_an_older_version_pays_and_claims_nothing_where_a_newer_one_has_written(
     place: str, shop: Shop, bill: Bill, tmp_path: Path
 ) -> None:

@@ -32,7 +32,7 @@ with locked(Path(sys.argv[1])):
 
 
 def test_project_runs_once(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(ConfigurationError, match="runs already"), locked(tmp_path):
+    with locked(tmp_path), pytest.raises(ConfigurationError, match="is running already"), locked(tmp_path):
         raise AssertionError("it ran twice")
     with locked(tmp_path):
         pass
