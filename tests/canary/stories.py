@@ -27,7 +27,7 @@ from tests.canary import planting
 from tests.canary.places import Processes
 from tests.canary.searching import Piece, Search
 from tests.conftest import draw_images
-from tests.flows.runs import SENSOR, SUBMIT, request_for, start, wait_for
+from tests.flows.runs import SENSOR, SUBMIT, request_for, sensor_paused, start, wait_for
 from tests.http.speaking import Spoken, saying, speaking
 from tests.storage.failing_proxy import Orders
 from tests.waiting import LIMIT_S, wait_until
@@ -146,8 +146,9 @@ def tell(world: World, folder: Path) -> None:
 
 
 def _one_that_the_store_fails(world: World, images: Path) -> None:
-    world.s3.failures += [("GET", "cut the answer")]
-    world.run("cut-short", images, world.stack.credentials_slug, "Failed")
+    with sensor_paused():  # a tick would take the failure for itself
+        world.s3.failures += [("GET", "cut the answer")]
+        world.run("cut-short", images, world.stack.credentials_slug, "Failed")
 
 
 def _one_whose_provider_calls(world: World, images: Path) -> UUID:

@@ -88,7 +88,7 @@ def test_price_that_has_risen_since_is_not_paid_beyond_the_budget_and_what_is_tr
     state = continued(first, stack)
     assert state.name == "Completed", state.message
     assert (len(bill.trainings), bill.images, paid_elsewhere.orders) == (1, 2, [])
-    assert "$8.22 is its budget, $4.10 of which are spent" in page_of(ledger, comparison)
+    assert "its budget is $8.22, of which $4.10 is spent" in page_of(ledger, comparison)
     record = ledger.comparison(str(run_of(first)))
     assert record is not None
     assert not any(ledger.is_marked(run) for run in record.runs), "nobody continues it"
@@ -110,7 +110,7 @@ def test_images_of_a_new_champion_are_not_paid_beyond_the_budget(
     images = bill.images + paid_elsewhere.images
     state = continued(first, stack)
     assert (state.name, bill.images + paid_elsewhere.images - images) == ("Failed", 0)
-    assert "champion v1 $0.05), and $8.22 is its budget, $8.22 of which are spent" in (state.message or "")
+    assert "champion v1 $0.05), but its budget is $8.22, of which $8.22 is spent" in (state.message or "")
     record = ledger.comparison(str(run_of(first)))
     assert record is not None
     assert not any(ledger.is_marked(run) for run in record.runs)
