@@ -77,6 +77,24 @@ def killed_between_the_submits(
     return run
 
 
+def continued_until_it_pays_the_second(stack: Stack, killed: UUID, paid_elsewhere: Bill) -> UUID:
+    """The run that goes on with a killed comparison, and asks before it pays the second trainer."""
+    wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(killed))
+    (other,) = continuing(killed)
+    # It does not wait for the end of the first training.
+    assert "On hold" in (question_of(other)[0].message or "")
+    assert paid_elsewhere.trainings == []
+    answer(other, "approve: submit it", "both are wanted")
+    wait_until("the second trainer is paid", lambda: paid_elsewhere.trainings, seen=lambda: look(other))
+    return other
+
+
+def asks_to_choose(stack: Stack, run: UUID) -> bool:
+    """Let the sensor look, and tell whether a run asks which candidate is promoted."""
+    tick(stack.store_slug)
+    return look(run).name == "Suspended" and "choice required" in (look(run).message or "")
+
+
 @pytest.mark.usefixtures("alone")
 def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     stack: Stack,
@@ -93,20 +111,9 @@ def test_comparison_that_was_killed_pays_each_trainer_once_and_a_person_chooses(
     run = killed_between_the_submits(stack, file_of(comparison, tmp_path), emulator, bfl, paid_elsewhere)
     assert (len(bill.trainings), paid_elsewhere.trainings) == (1, [])
 
-    wait_until("another run goes on", lambda: tick(stack.store_slug) and continuing(run))
-    (other,) = continuing(run)
-    # It does not wait for the end of the first training.
-    assert "On hold" in (question_of(other)[0].message or "")
-    assert paid_elsewhere.trainings == []
-    answer(other, "approve: submit it", "both are wanted")
-    wait_until("the second trainer is paid", lambda: paid_elsewhere.trainings, seen=lambda: look(other))
+    other = continued_until_it_pays_the_second(stack, run, paid_elsewhere)
     emulator.progress(Progress.at_once())
-
-    def asks() -> bool:
-        tick(stack.store_slug)
-        return look(other).name == "Suspended" and "choice required" in (look(other).message or "")
-
-    wait_until("the candidates are ranked", asks, seen=lambda: look(other))
+    wait_until("the candidates are ranked", lambda: asks_to_choose(stack, other), seen=lambda: look(other))
     record = ledger.comparison(str(run))
     assert record is not None
     ends = [[type(step) for step in ledger.history(each.key)].count(Submitted) for each in record.runs]

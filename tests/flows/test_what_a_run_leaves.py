@@ -72,7 +72,7 @@ def test_run_leaves_three_artifacts_that_say_what_came_of_it(finished: UUID) -> 
 
 
 @pytest.mark.usefixtures("emulator")
-def test_run_whose_artifacts_the_server_does_not_take_completes_all_the_same(
+def test_run_whose_artifacts_the_server_does_not_accept_completes_all_the_same(
     stack: Stack, wish: dict[str, Any]
 ) -> None:
     with failing_proxy(stack.server_url) as proxy:
@@ -80,7 +80,7 @@ def test_run_whose_artifacts_the_server_does_not_take_completes_all_the_same(
         with temporary_settings({PREFECT_API_URL: f"{proxy.endpoint}/api"}):
             state = here(wish)
     assert state.name == "Completed"
-    assert "the Prefect server did not take the artifact report-" in log_of(run_of(state))
+    assert "the Prefect server did not accept the artifact report-" in log_of(run_of(state))
 
 
 def test_run_that_failed_at_a_signed_address_shows_no_key_and_no_signature(
