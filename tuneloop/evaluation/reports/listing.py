@@ -40,7 +40,7 @@ def list_pages(store: Store, model: str | None = None) -> list[ModelPages]:
 def list_comparisons(store: Store) -> list[tuple[str, str]]:
     """Every comparison by its name, with the name of its newest page within the store."""
     found = (name.split("/") for name in store.names(COMPARISON_PAGES) if name.endswith(f"/{LATEST}"))
-    return [(parts[-2], "/".join(parts)) for parts in found if is_slug(parts[-2])]
+    return [(parts[-2], "/".join(parts)) for parts in found]
 
 
 def _pages(model: str, kinds: dict[str, list[tuple[str, datetime]]]) -> ModelPages:
